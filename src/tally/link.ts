@@ -53,4 +53,7 @@ export type TallyCarrier = {
 }
 
 /** Makes a link for a new connection. `transport` is what both ends agree identifies it (e.g. both peer ids), 32 bytes. */
-export type TallyLinkFactory = (carrier: TallyCarrier, connection: { readonly transport: Uint8Array; readonly weDialled: boolean; readonly label: string }) => TallyLink
+export type TallyLinkFactory = (
+  carrier: TallyCarrier,
+  connection: { readonly transport: Uint8Array; readonly weDialled: boolean; readonly label: string },
+) => TallyLink
