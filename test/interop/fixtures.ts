@@ -1,0 +1,82 @@
+/**
+ * The shares of the matrix: made once for each process, from a seed, and torrents of them by two makers.
+ *
+ * @module
+ */
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { writeSeededFile, writeSeededTree } from '../support/data.ts'
+import { readTorrent, type TorrentFacts } from '../support/torrent.ts'
+import { makeWithLibtorrent } from './libtorrent.ts'
+import type { Content } from './matrix.ts'
+import { makeWithOurs } from './ours.ts'
+import type { Format } from './peer.ts'
+
+const SEED = 'tallyswarm interop 1'
+const FILE_BYTES = 5 * 1_048_576 + 12_345 // not a multiple of anything
+const TREE_FILES = 2_000
+const PIECE_BYTES: Record<Content, number> = { file: 65_536, tree: 16_384 }
+
+export type Maker = 'libtorrent' | 'tallyswarm'
+export type Fixture = TorrentFacts & { readonly torrent: string }
+
+export type Fixtures = AsyncDisposable & {
+  /** A fresh folder below the fixtures' own. */
+  folder(name: string): Promise<string>
+  /** Where the share of that content lies under its own name. */
+  path(content: Content): string
+  torrent(maker: Maker, format: Format, content: Content): Promise<Fixture>
+  /** A folder that holds the share with the pad files of `fixture` beside it. */
+  padded(content: Content, fixture: Fixture): Promise<string>
+}
+
+/** Remembers what `make` gave for each key, so that concurrent askers share one making. */
+function once<T>(make: (key: string) => Promise<T>): (key: string) => Promise<T> {
+  const made = new Map<string, Promise<T>>()
+  return (key) => {
+    const value = made.get(key) ?? make(key)
+    made.set(key, value)
+    return value
+  }
+}
+
+export async function createFixtures(): Promise<Fixtures> {
+  const root = await mkdtemp(join(tmpdir(), 'tallyswarm-interop-'))
+  const data = join(root, 'data')
+  const path = (content: Content) => join(data, content === 'file' ? 'one file.bin' : 'tree')
+  await writeSeededFile(path('file'), SEED, FILE_BYTES)
+  await writeSeededTree(path('tree'), { seed: SEED, files: TREE_FILES })
+
+  const torrents = once(async (key) => {
+    const [maker, format, content] = key.split('-') as [Maker, Format, Content]
+    const torrent = join(root, `${key}.torrent`)
+    const make = maker === 'libtorrent' ? makeWithLibtorrent : makeWithOurs
+    await make(format, path(content), { out: torrent, pieceLength: PIECE_BYTES[content] })
+    return { torrent, ...(await readTorrent(torrent)) }
+  })
+  const paddedFolders = once(async (torrent) => {
+    const { name, pads } = await readTorrent(torrent)
+    const folder = `${torrent}.data`
+    await cp(join(data, name), join(folder, name), { recursive: true })
+    for (const pad of pads) {
+      const file = join(folder, name, pad.path)
+      await mkdir(dirname(file), { recursive: true })
+      await writeFile(file, new Uint8Array(pad.length))
+    }
+    return folder
+  })
+
+  return {
+    path,
+    async folder(name) {
+      const folder = join(root, name.replaceAll(/[^a-z0-9]+/gi, '-'))
+      await mkdir(folder, { recursive: true })
+      return folder
+    },
+    torrent: (maker, format, content) => torrents(`${maker}-${format}-${content}`),
+    padded: (_content, { torrent, pads }) =>
+      pads.length === 0 ? Promise.resolve(data) : paddedFolders(torrent),
+    [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),
+  }
+}
