@@ -1,0 +1,195 @@
+/**
+ * Generated from contracts/BatchPay.sol by scripts/compile-contracts.ts with solc 0.8.37+commit.f401782d.Emscripten.clang. Do not edit.
+ *
+ * @module
+ */
+
+export const BATCH_PAY_ABI = [
+  {
+    "inputs": [],
+    "name": "BatchDone",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "LengthMismatch",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NothingToWithdraw",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "ReentrancyGuardReentrantCall",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "WithdrawFailed",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "WrongSum",
+    "type": "error"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "payer",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "batch",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "payee",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      },
+      {
+        "indexed": false,
+        "internalType": "bool",
+        "name": "direct",
+        "type": "bool"
+      }
+    ],
+    "name": "Paid",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "owner",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "to",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "Withdrawn",
+    "type": "event"
+  },
+  {
+    "inputs": [],
+    "name": "SEND_GAS",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "owner",
+        "type": "address"
+      }
+    ],
+    "name": "credits",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "payer",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "batch",
+        "type": "bytes32"
+      }
+    ],
+    "name": "done",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "batch",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "address[]",
+        "name": "payees",
+        "type": "address[]"
+      },
+      {
+        "internalType": "uint256[]",
+        "name": "amounts",
+        "type": "uint256[]"
+      }
+    ],
+    "name": "pay",
+    "outputs": [],
+    "stateMutability": "payable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address payable",
+        "name": "to",
+        "type": "address"
+      }
+    ],
+    "name": "withdraw",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  }
+] as const
+
+export const BATCH_PAY_BYTECODE =
+  '0x6080604052348015600e575f5ffd5b5060017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f00556107a3806100405f395ff3fe608060405260043610610058575f3560e01c80634c7d2f18116100415780634c7d2f18146100bf57806351cff8d9146100e2578063fe5ff46814610101575f5ffd5b806313ee4bc51461005c5780634a697c8514610071575b5f5ffd5b61006f61006a36600461065f565b61012c565b005b34801561007c575f5ffd5b506100aa61008b3660046106ec565b600160209081525f928352604080842090915290825290205460ff1681565b60405190151581526020015b60405180910390f35b3480156100ca575f5ffd5b506100d461753081565b6040519081526020016100b6565b3480156100ed575f5ffd5b5061006f6100fc366004610716565b6103e5565b34801561010c575f5ffd5b506100d461011b366004610716565b5f6020819052908152604090205481565b610134610422565b82811461016d576040517fff633a3800000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b335f90815260016020908152604080832088845290915290205460ff16156101c1576040517f1454e6c700000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b335f9081526001602081815260408084208985529091528220805460ff1916909117905534905b84811015610394578184848381811061020357610203610738565b905060200201351115610229576040516373fe713f60e11b815260040160405180910390fd5b83838281811061023b5761023b610738565b905060200201358261024d9190610760565b91505f61025d6175306002610779565b5a1180156102ae57506102ae87878481811061027b5761027b610738565b90506020020160208101906102909190610716565b8686858181106102a2576102a2610738565b90506020020135610450565b9050806102fd576102fd8787848181106102ca576102ca610738565b90506020020160208101906102df9190610716565b8686858181106102f1576102f1610738565b90506020020135610464565b86868381811061030f5761030f610738565b90506020020160208101906103249190610716565b6001600160a01b031688337f11fa9ddb43ed596417d6fac030d5e1cc636f2212a703b4968b642f1b2919d4c888888781811061036257610362610738565b90506020020135856040516103839291909182521515602082015260400190565b60405180910390a4506001016101e8565b5080156103b4576040516373fe713f60e11b815260040160405180910390fd5b506103de60017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f0055565b5050505050565b6103ed610422565b6103f681610494565b61041f60017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f0055565b50565b61042a6105ba565b60027f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f0055565b5f61753081808080868886f1949350505050565b6001600160a01b0382165f908152602081905260408120805483929061048b908490610790565b90915550505050565b335f90815260208190526040812054908190036104dd576040517fd0d04f6000000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b335f818152602081815260408083209290925590518381526001600160a01b03851692917fd1c19fbcd4551a5edfb66d43d2e337c04837afda3482b42bdf569a8fccdae5fb910160405180910390a35f826001600160a01b0316826040515f6040518083038185875af1925050503d805f8114610575576040519150601f19603f3d011682016040523d82523d5f602084013e61057a565b606091505b50509050806105b5576040517f750b219c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b505050565b7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f0054600203610615576040517f3ee5aeb500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b565b5f5f83601f840112610627575f5ffd5b50813567ffffffffffffffff81111561063e575f5ffd5b6020830191508360208260051b8501011115610658575f5ffd5b9250929050565b5f5f5f5f5f60608688031215610673575f5ffd5b85359450602086013567ffffffffffffffff811115610690575f5ffd5b61069c88828901610617565b909550935050604086013567ffffffffffffffff8111156106bb575f5ffd5b6106c788828901610617565b969995985093965092949392505050565b6001600160a01b038116811461041f575f5ffd5b5f5f604083850312156106fd575f5ffd5b8235610708816106d8565b946020939093013593505050565b5f60208284031215610726575f5ffd5b8135610731816106d8565b9392505050565b634e487b7160e01b5f52603260045260245ffd5b634e487b7160e01b5f52601160045260245ffd5b818103818111156107735761077361074c565b92915050565b80820281158282048414176107735761077361074c565b808201808211156107735761077361074c56' as const
