@@ -73,11 +73,17 @@ export function formatIp(bytes: Uint8Array): string {
 }
 
 /** The 4 bytes inside `::ffff:a.b.c.d` (how a dual-stack socket names an IPv4 peer); other addresses as they are. */
-export function unmapIp(bytes: Uint8Array): Uint8Array {
+function unmapIp(bytes: Uint8Array): Uint8Array {
   const mapped =
     bytes.length === 16 &&
     bytes.subarray(0, 10).every((b) => b === 0) &&
     bytes[10] === 0xff &&
     bytes[11] === 0xff
   return mapped ? bytes.subarray(12) : bytes
+}
+
+/** One spelling per address, as sockets' addresses need to be compared: no zone, IPv4 not mapped, RFC 5952. */
+export function canonicalIp(text: string): string | undefined {
+  const bytes = parseIp(text.split('%', 1)[0]!)
+  return bytes === undefined ? undefined : formatIp(unmapIp(bytes))
 }
