@@ -39,6 +39,11 @@ export class BlockNumbering {
     assert(this.blockCount <= BLOCKS_MAX, 'a share has at most 2^32 blocks (64 TiB)')
   }
 
+  /** Bytes of the share's files. */
+  get payloadBytes(): number {
+    return this.#layout.payloadBytes
+  }
+
   /** The blocks that hold payload of [begin, begin + length) of a piece; none when it is all padding. */
   runs(piece: number, begin: number, length: number): Run[] {
     const spans = this.#layout.spans(piece, begin, length)

@@ -1,5 +1,5 @@
 /**
- * Timers for links: short, and never a reason for the process to stay.
+ * Timers for links: at most two seconds, cancelled when the link closes.
  *
  * @module
  */
@@ -7,6 +7,5 @@
 /** Runs `run` once after `delayMs`; the returned function cancels it. */
 export function systemSchedule(delayMs: number, run: () => void): () => void {
   const timer = setTimeout(run, delayMs)
-  timer.unref()
   return () => clearTimeout(timer)
 }
