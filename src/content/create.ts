@@ -76,21 +76,19 @@ export function sortFiles<T extends { readonly path: string }>(files: readonly T
   return keyed.map(({ file }) => file)
 }
 
+/** Whether v1 hashes cover the zeros behind each file's last piece: folders of more than one file. */
+const padsTail = (version: TorrentVersion, files: readonly unknown[]): boolean =>
+  version === 'hybrid' && files.length > 1
+
 /** Where the files of a new torrent will lie: needed before hashing, because v1 pieces run over files. */
 export const layoutFor = (
   version: TorrentVersion,
   pieceLength: number,
   files: readonly SizedFile[],
-): Layout => (version === 'v1' ? packedLayout(pieceLength, files) : alignedLayout(pieceLength, files))
-
-/** Whether v1 hashes cover zeros after this file's last piece: hybrid folders of more than one file. */
-export const padsTail = ({
-  version,
-  files,
-}: {
-  readonly version: TorrentVersion
-  readonly files: readonly unknown[]
-}): boolean => version === 'hybrid' && files.length > 1
+): Layout =>
+  version === 'v1'
+    ? packedLayout(pieceLength, files)
+    : alignedLayout(pieceLength, files, { tailPadded: padsTail(version, files) })
 
 /**
  * Encodes a torrent and reads it back with the strict parser, so that nothing leaves that we would not take.
@@ -142,7 +140,7 @@ function infoInput(input: TorrentInput): BencodeInput {
 
 function filesInput({ version, files, pieceLength }: TorrentInput): BencodeInput {
   const list: BencodeInput[] = []
-  const pads = padsTail({ version, files })
+  const pads = padsTail(version, files)
   for (const { path, length, executable } of files) {
     list.push({ attr: executable ? 'x' : undefined, length, path: path.split('/') })
     const pad = pads ? padAfter(length, pieceLength) : 0

@@ -53,7 +53,7 @@ export function parseMagnet(link: string): Magnet {
     const values = fields.get(key) ?? []
     if (values.length >= MAGNET_ITEMS_MAX)
       throw bad('MAGNET_TOO_MANY', `more than ${MAGNET_ITEMS_MAX} of "${key}"`)
-    values.push(unescape(part.slice(cut + 1)))
+    values.push(unescapeText(part.slice(cut + 1)))
     fields.set(key, values)
   }
   const list = (key: string) => (fields.get(key) ?? []).filter((value) => value !== '')
@@ -72,7 +72,7 @@ export function parseMagnet(link: string): Magnet {
   }
 }
 
-function unescape(text: string): string {
+function unescapeText(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '))
   } catch (cause) {

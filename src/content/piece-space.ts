@@ -29,15 +29,19 @@ export function createLayout(pieceLength: number, files: readonly LayoutFile[], 
   return new Layout({ pieceLength, files, totalLength })
 }
 
-/** Each non-empty file on a piece boundary; ends with the last file's data. */
-export function alignedLayout(pieceLength: number, files: readonly SizedFile[]): Layout {
+/** Each non-empty file on a piece boundary; ends with the last file's data, or with its piece when `tailPadded`. */
+export function alignedLayout(
+  pieceLength: number,
+  files: readonly SizedFile[],
+  { tailPadded = false }: { readonly tailPadded?: boolean } = {},
+): Layout {
   let end = 0
   const placed = files.map(({ path, length }, index) => {
     const offset = length > 0 ? end + padAfter(end, pieceLength) : end
     end = offset + length
     return { index, path, length, offset }
   })
-  return createLayout(pieceLength, placed, end)
+  return createLayout(pieceLength, placed, tailPadded ? end + padAfter(end, pieceLength) : end)
 }
 
 /** Files end to end, no padding. */
