@@ -3,7 +3,7 @@ import { equal, notEqual } from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { formatIp } from './ip.ts'
-import { type IpScope, ipScope, isPublicIp } from './ip-scope.ts'
+import { type IpScope, ipScope, isPublicIp, isWithinReach } from './ip-scope.ts'
 
 const cases: Record<IpScope, readonly string[]> = {
   public: [
@@ -94,4 +94,14 @@ test('outside 2000::/3 and the carriers nothing is public', () => {
       if (bytes[0]! >>> 5 !== 1) notEqual(ipScope(formatIp(bytes)), 'public')
     }),
   )
+})
+
+test('local reach opens our own machine and network, and nothing else', () => {
+  for (const [scope, literals] of Object.entries(cases)) {
+    const local = ['public', 'loopback', 'private', 'shared', 'link-local'].includes(scope)
+    for (const text of literals) {
+      equal(isWithinReach(text, 'local'), local, text)
+      equal(isWithinReach(text, 'public'), scope === 'public', text)
+    }
+  }
 })

@@ -107,3 +107,14 @@ function contains({ prefix, bits }: Block, bytes: Uint8Array): boolean {
   const rest = bits & 7
   return rest === 0 || ((prefix[whole]! ^ bytes[whole]!) & (0xff << (8 - rest)) & 0xff) === 0
 }
+
+/** Where we may connect: `public` for URLs of strangers, `local` adds our own machine and network. */
+export type Reach = 'public' | 'local'
+
+const LOCAL: ReadonlySet<IpScope> = new Set(['public', 'loopback', 'private', 'shared', 'link-local'])
+
+/** Whether an address is within reach. Metadata services, multicast and reserved ranges never are. */
+export function isWithinReach(text: string, reach: Reach): boolean {
+  const scope = ipScope(text)
+  return scope === 'public' || (reach === 'local' && LOCAL.has(scope))
+}
