@@ -8,7 +8,6 @@ abstract contract Payouts {
 
     event Withdrawn(address indexed owner, address indexed to, uint256 amount);
 
-    error NothingToWithdraw();
     error WithdrawFailed();
 
     function _credit(address owner, uint256 amount) internal {
@@ -17,7 +16,7 @@ abstract contract Payouts {
 
     function _withdraw(address payable to) internal {
         uint256 amount = credits[msg.sender];
-        if (amount == 0) revert NothingToWithdraw();
+        if (amount == 0) return;
         credits[msg.sender] = 0;
         emit Withdrawn(msg.sender, to, amount);
         (bool sent,) = to.call{value: amount}("");

@@ -51,3 +51,9 @@ export function formatCoins(amount: bigint): string {
   const fraction = digits.slice(-COIN_DECIMALS).replace(/0+$/, '')
   return `${amount < 0n ? '-' : ''}${digits.slice(0, -COIN_DECIMALS)}${fraction === '' ? '' : `.${fraction}`}`
 }
+
+/** The smaller of two amounts (`Math.min` takes no bigint). */
+export function lesser(a: bigint, b: bigint): bigint {
+  if (a < b) return a
+  return b
+}
