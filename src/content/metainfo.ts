@@ -31,7 +31,7 @@ export function parseTorrent(bytes: Uint8Array, hashes: Hashes = PORTABLE): Shar
   const { dict, slices } = decodeBencodeSlices(bytes, TORRENT_LIMITS)
   const info = required(dictField(dict, 'info'), 'info')
   // A copy: the share must not keep a whole torrent's bytes alive, nor be changed with them.
-  const share = shareOf(info, required(slices.get('info'), 'info').slice(), hashes)
+  const share = shareOf(info, new Uint8Array(required(slices.get('info'), 'info')), hashes)
   const claims = parseClaims(dict, share.files.length)
   return {
     ...share,
@@ -55,7 +55,7 @@ export function parseTorrent(bytes: Uint8Array, hashes: Hashes = PORTABLE): Shar
  * @throws {DecodeError}
  */
 export function parseInfo(infoBytes: Uint8Array, hashes: Hashes = PORTABLE): Share {
-  return shareOf(decodeBencodeDict(infoBytes, TORRENT_LIMITS), infoBytes.slice(), hashes)
+  return shareOf(decodeBencodeDict(infoBytes, TORRENT_LIMITS), new Uint8Array(infoBytes), hashes)
 }
 
 function shareOf(info: BencodeDict, infoBytes: Uint8Array, hashes: Hashes): Share {
