@@ -9,6 +9,8 @@ import type { Share } from '../content/share.ts'
 import type { TallyLinkFactory, TallyLinkState } from '../tally/link.ts'
 import type { ShareReader } from '../transfer/reader.ts'
 import type { Source, SourcePort } from '../transfer/source.ts'
+import type { BlockPool } from './block-pool.ts'
+import type { ConnectionBudget } from './connection-budget.ts'
 
 /** Ties one peer to a running transfer. */
 export type SourceAttacher = (source: Source) => SourcePort
@@ -147,8 +149,15 @@ export type SwarmParts = {
   readonly random: Random
   readonly digests: Digests
   readonly dialer: Dialer
+  readonly budget: ConnectionBudget
+  readonly pool: BlockPool
   readonly peerId: PeerId
+  /** 0: none. */
   readonly listenPort: number
+  /** A magnet's other info hash became known: connections for it must find this swarm too. */
+  readonly hashesChanged: () => void
+  /** The swarm was closed. */
+  readonly closed: () => void
 }
 
 export const DEFAULT_SWARM_SETTINGS: SwarmSettings = {

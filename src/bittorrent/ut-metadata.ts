@@ -19,7 +19,8 @@ export const METADATA_PIECE_BYTES = 16_384
 const DICT_ITEMS_MAX = 64
 
 export type MetadataMessage =
-  | { readonly type: 'request' | 'reject'; readonly piece: number }
+  | { readonly type: 'request'; readonly piece: number }
+  | { readonly type: 'reject'; readonly piece: number }
   | { readonly type: 'data'; readonly piece: number; readonly totalBytes: number; readonly bytes: Uint8Array }
 
 const TYPES = ['request', 'data', 'reject'] as const

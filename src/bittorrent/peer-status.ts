@@ -1,0 +1,56 @@
+/**
+ * Plain figures of a session: for people, and for the choker.
+ *
+ * @module
+ */
+import type { ChokePeer } from './choker.ts'
+import type { PeerStatus } from './contract.ts'
+import type { PeerSession } from './peer-session.ts'
+
+export function peerStatusOf(session: PeerSession): PeerStatus {
+  const { options, extensions, pieces, download, upload, tally } = session
+  return {
+    address: options.stream.remote,
+    peerId: Array.from(options.remote.peerId, printable).join(''),
+    client: extensions.peer.client ?? '',
+    outgoing: options.stream.outgoing,
+    wire: options.wire,
+    pieces: pieces.bits?.count ?? 0,
+    isSeed: pieces.isSeed,
+    weChoke: upload?.choked ?? true,
+    peerChokes: session.peerChokes,
+    weAreInterested: download?.interested ?? false,
+    peerInterested: session.peerInterested,
+    snubbed: download?.snubbed ?? false,
+    requestsOutstanding: download?.outstanding ?? 0,
+    receivedBytes: session.receivedBytes,
+    sentBytes: upload?.sentBytes ?? 0,
+    verifiedBytes: session.verifiedBytes,
+    wastedBytes: session.wastedBytes,
+    downloadBytesPerS: download?.rate.bytesPerS ?? 0,
+    uploadBytesPerS: upload?.rate.bytesPerS ?? 0,
+    ...(tally.state && { tally: tally.state }),
+  }
+}
+
+const printable = (value: number): string => (value > 0x20 && value < 0x7f ? String.fromCharCode(value) : '.')
+
+export function chokePeerOf(session: PeerSession): ChokePeer {
+  const { options, upload, download, tally, extensions } = session
+  return {
+    id: options.id,
+    interested: session.peerInterested,
+    choked: upload?.choked ?? true,
+    changedMs: session.chokeChangedMs,
+    downloadBytesPerS: download?.rate.bytesPerS ?? 0,
+    uploadBytesPerS: upload?.rate.bytesPerS ?? 0,
+    tallies: talliesOf(),
+    maySend: tally.maySend(1),
+  }
+
+  function talliesOf(): ChokePeer['tallies'] {
+    if (!tally.offered) return 'off'
+    if (tally.open) return 'open'
+    return extensions.known || !options.remote.extensions ? 'none' : undefined
+  }
+}
