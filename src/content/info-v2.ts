@@ -80,7 +80,8 @@ export function parsePieceLayers(
   files: readonly FileV2[],
   options: { readonly pieceLength: number; readonly sha256: Hash },
 ): Map<number, Uint8Array> {
-  const layers = required(dictField(torrent, 'piece layers'), 'piece layers')
+  // Makers leave it out when no file needs a layer; where one does, its absence is found below.
+  const layers = dictField(torrent, 'piece layers') ?? new Map()
   const byIndex = new Map<number, Uint8Array>()
   const verified = new Set<string>()
   for (const [index, file] of files.entries()) {

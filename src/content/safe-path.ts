@@ -79,8 +79,7 @@ const folded = (path: string) =>
 /** The paths of one share: refuses the second of two that would be one file, or a file that is also a folder. */
 export class PathJail {
   readonly #files = new Set<string>()
-  /** Folder as folded, and as first written: the same folder in two spellings is two folders elsewhere. */
-  readonly #folders = new Map<string, string>()
+  readonly #folders = new Set<string>()
 
   /** The safe path. @throws {DecodeError<UnsafePathCode>} */
   add(components: readonly string[]): string {
@@ -89,15 +88,11 @@ export class PathJail {
     if (this.#files.has(key) || this.#folders.has(key))
       throw unsafe('PATH_CLASH', 'two files of one name', path)
     this.#files.add(key)
-    for (let at = key.length, end = path; (at = key.lastIndexOf('/', at - 1)) > 0; ) {
-      end = end.slice(0, end.lastIndexOf('/'))
-      const folder = key.slice(0, at)
-      const known = this.#folders.get(folder)
-      if (known === end) break
-      if (known !== undefined || this.#files.has(folder)) {
-        throw unsafe('PATH_CLASH', 'a folder that clashes with another name', path)
-      }
-      this.#folders.set(folder, end)
+    for (let end = key.lastIndexOf('/'); end > 0; end = key.lastIndexOf('/', end - 1)) {
+      const folder = key.slice(0, end)
+      if (this.#folders.has(folder)) break
+      if (this.#files.has(folder)) throw unsafe('PATH_CLASH', 'a folder that is also a file', path)
+      this.#folders.add(folder)
     }
     return path
   }

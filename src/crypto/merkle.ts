@@ -122,11 +122,11 @@ export function isValidRange(
     [baseLayer, index, proofLayers].every((value) => Number.isSafeInteger(value) && value >= 0) &&
     isPowerOfTwo(length) &&
     length <= REQUEST_HASHES_MAX &&
-    above >= 0 &&
+    above > 0 &&
     index % length === 0 &&
     index + length <= 2 ** above &&
     index < layerLength(fileLength, baseLayer) &&
-    proofLayers <= Math.max(0, above - 1)
+    proofLayers < above
   )
 }
 
