@@ -48,10 +48,18 @@ export type StoredSession = SessionRecord & {
 /** Folds records into sessions; the memory of every store. A tally that does not grow is dropped. */
 export class SessionTable implements TallyStore {
   readonly #sessions = new Map<string, StoredSession>()
+  readonly #sessionsMax: number
+
+  /** Above `sessionsMax` the oldest session is forgotten. */
+  constructor(sessionsMax = 65_536) {
+    this.#sessionsMax = sessionsMax
+  }
 
   opened(record: SessionRecord): void {
     const key = toHex(record.session)
-    if (!this.#sessions.has(key)) this.#sessions.set(key, { ...record, runs: new RunSet() })
+    if (this.#sessions.has(key)) return
+    if (this.#sessions.size >= this.#sessionsMax) this.#sessions.delete(this.#sessions.keys().next().value!)
+    this.#sessions.set(key, { ...record, runs: new RunSet() })
   }
 
   /** Returns whether the session is known and the tally newer than its newest. */
