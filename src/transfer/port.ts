@@ -10,7 +10,7 @@ import type { TransferCore } from './core.ts'
 import { ARRIVING, NOBODY, REQUESTED } from './slots.ts'
 import type { SourcePort } from './source.ts'
 import type { SourceState } from './source-state.ts'
-import { REFUSAL_BACKOFF_MS, type Supervisor } from './supervisor.ts'
+import { REFUSAL_BACKOFF_MS, REFUSALS_MAX, type Supervisor } from './supervisor.ts'
 
 export function createPort(core: TransferCore, supervisor: Supervisor, state: SourceState): SourcePort {
   return {
@@ -118,6 +118,7 @@ function requests(core: TransferCore, supervisor: Supervisor, state: SourceState
       state.receivedBytes += bytes
       state.rate.add(bytes)
       state.silences = 0
+      state.refusals = 0
       state.lastProgressMs = picker.nowMs
       if (slots.pending[slot] === 0) supervisor.commit(slot)
     },
@@ -126,7 +127,7 @@ function requests(core: TransferCore, supervisor: Supervisor, state: SourceState
       const request = index === -1 ? -1 : slots.requestOf(index, state.id)
       if (request === -1) return
       slots.drop(request, state)
-      state.backoffUntilMs = picker.nowMs + REFUSAL_BACKOFF_MS
+      if (++state.refusals >= REFUSALS_MAX) state.backoffUntilMs = picker.nowMs + REFUSAL_BACKOFF_MS
       supervisor.disown(state)
       supervisor.wake()
     },

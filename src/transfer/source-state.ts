@@ -42,6 +42,8 @@ export class SourceState implements RequestList {
   lastProgressMs: number
   /** Silences since the last block. */
   silences = 0
+  /** Requests given back since the last block. */
+  refusals = 0
   receivedBytes = 0
   verifiedBytes = 0
   wastedBytes = 0

@@ -13,7 +13,8 @@ import type { SourceState } from './source-state.ts'
 
 /** A source that was silent this often in a row is closed. */
 export const SILENCES_MAX = 3
-/** After it refuses a block, a source is asked for nothing for this long, or refusals would go round and round. */
+/** After so many refusals without a block, a source is asked for nothing for a while, or they would go on for ever. */
+export const REFUSALS_MAX = 8
 export const REFUSAL_BACKOFF_MS = 1_000
 
 type SentRun = {
