@@ -55,6 +55,7 @@ export const aria2: Client = {
   formats: ['v1', 'hybrid'],
   dials: false,
   padsAreContent: true,
+  skipsEmptyFiles: false,
   version: async () => (await outputOf('aria2c', ['--version']))?.match(/aria2 version (\S+)/)?.[1],
   async start(options) {
     const rpcPort = await freePort()

@@ -2,7 +2,6 @@
 // INTEROP_ONLY=words keeps the cases whose names contain all the words; INTEROP_US=libtorrent puts another client in
 // our place, which tells a fault of ours from a fault of the test.
 import { strict as assert } from 'node:assert'
-import { availableParallelism } from 'node:os'
 import { test } from 'node:test'
 import { createFixtures } from './fixtures.ts'
 import { type Case, CLIENTS, formatMatrix, fullMatrix, nameOf, type Result, shortMatrix } from './matrix.ts'
@@ -10,17 +9,23 @@ import { ours } from './ours.ts'
 import type { Client } from './peer.ts'
 import { transfer } from './transfer.ts'
 
+/** More than there are cores: most clients mostly wait for timers of their own. */
+const CASES_AT_ONCE = 4
+
 const full = process.env['INTEROP'] === 'full'
 const words = (process.env['INTEROP_ONLY'] ?? '').split(' ')
 const us = [ours, ...CLIENTS].find(({ name }) => name === (process.env['INTEROP_US'] ?? ours.name))!
 
-const isPossible = ({ client, format }: Case) => (client.dials || us.dials) && us.formats.includes(format)
+/** libtorrent 2.0 dials a hybrid swarm with the v2 hash, which a v1 client hangs up on: we dial with the v1 hash. */
+const dialsInVain = ({ client, format }: Case) => us !== ours && !client.dials && format === 'hybrid'
+const isPossible = (one: Case) =>
+  (one.client.dials || us.dials) && us.formats.includes(one.format) && !dialsInVain(one)
 const isWanted = (one: Case) => words.every((word) => nameOf(one).includes(word))
 
 /** Seconds for people. */
 const secondsSince = (startMs: number) => `${((performance.now() - startMs) / 1000).toFixed(1)} s`
 
-test('interop', { concurrency: availableParallelism() }, async (t) => {
+test('interop', { concurrency: CASES_AT_ONCE }, async (t) => {
   const versions = new Map<string, string>()
   for (const client of CLIENTS) {
     const version = (await client.version())?.match(/\d[\w.]*/)?.[0]

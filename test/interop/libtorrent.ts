@@ -16,6 +16,7 @@ export const libtorrent: Client = {
   formats: ['v1', 'hybrid', 'v2'],
   dials: true,
   padsAreContent: false,
+  skipsEmptyFiles: false,
   version: () => outputOf(PYTHON, [SCRIPT, 'version']),
   async start(options) {
     const running = await startProcess(PYTHON, [SCRIPT, 'peer', JSON.stringify(options)])

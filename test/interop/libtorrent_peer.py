@@ -29,7 +29,8 @@ QUIET = {
     'alert_mask': lt.alert.category_t.error_notification
     | lt.alert.category_t.storage_notification
     | lt.alert.category_t.peer_notification
-    | lt.alert.category_t.status_notification,
+    | lt.alert.category_t.status_notification
+    | lt.alert.category_t.connect_notification,
 }
 REDIAL_S = 1.0
 

@@ -21,6 +21,7 @@ export const ours: Client = {
   formats: ['v1', 'hybrid', 'v2'],
   dials: true,
   padsAreContent: false,
+  skipsEmptyFiles: false,
   version: async () => 'here',
   async start(options) {
     const running = await startProduct(join(options.workDir, 'home'), argumentsOf(options))

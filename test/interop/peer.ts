@@ -36,6 +36,8 @@ export type Client = {
   readonly dials: boolean
   /** Whether it treats pad files (BEP 47) as content, so that they must lie beside the data it seeds. */
   readonly padsAreContent: boolean
+  /** Whether it leaves out files of no bytes when it downloads. */
+  readonly skipsEmptyFiles: boolean
   /** The installed version, or undefined when the program is absent. */
   version(): Promise<string | undefined>
   /** Starts it; resolves when it accepts connections (a seeder: when it has checked its data). */

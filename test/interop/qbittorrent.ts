@@ -78,6 +78,7 @@ export const qbittorrent: Client = {
   formats: ['v1', 'hybrid'],
   dials: true,
   padsAreContent: false,
+  skipsEmptyFiles: false,
   version: () => outputOf('qbittorrent-nox', ['--version']),
   async start(options) {
     const configDir = join(options.workDir, 'qBittorrent', 'config')

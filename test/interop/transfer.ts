@@ -56,7 +56,7 @@ export async function transfer(one: Case, { us, maker, fixtures }: TransferOptio
   const [seeding, leeching] = leecher.dials ? started : started.toReversed()
   try {
     await leeching!.done(DONE_MS)
-    const wrong = await differences(fixtures.path(one.content), join(outDir, fixture.name))
+    const wrong = await differences(fixtures.path(one.content), join(outDir, fixture.name), leecher)
     if (wrong.length > 0) throw new Error(`not the same bytes:\n${wrong.join('\n')}`)
   } catch (cause) {
     const words = `seeder ${seeder.name} said:\n${seeding!.log()}\nleecher ${leecher.name} said:\n${leeching!.log()}`

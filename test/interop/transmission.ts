@@ -68,6 +68,7 @@ export const transmission: Client = {
   formats: ['v1', 'hybrid'],
   dials: false,
   padsAreContent: true,
+  skipsEmptyFiles: true,
   version: () => outputOf('transmission-daemon', ['--version']),
   async start(options) {
     const configDir = join(options.workDir, 'transmission')

@@ -48,9 +48,13 @@ async function filesBelow(root: string): Promise<string[]> {
 
 /**
  * Differences between two files or two trees, each in words; empty when they are the same byte for byte.
- * At most ten are named.
+ * At most ten are named. With `skipsEmptyFiles`, a missing file of no bytes is no difference.
  */
-export async function differences(expected: string, actual: string): Promise<string[]> {
+export async function differences(
+  expected: string,
+  actual: string,
+  { skipsEmptyFiles } = { skipsEmptyFiles: false },
+): Promise<string[]> {
   const found = await stat(actual).catch(() => undefined)
   if (found === undefined) return [`${actual} does not exist`]
   const single = (await stat(expected)).isFile()
@@ -62,6 +66,7 @@ export async function differences(expected: string, actual: string): Promise<str
   for (const path of wanted) {
     if (wrong.length >= 10) break
     if (!had.includes(path)) {
+      if (skipsEmptyFiles && (await stat(join(expected, path))).size === 0) continue
       wrong.push(`${path}: missing`)
       continue
     }
