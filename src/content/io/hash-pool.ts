@@ -10,14 +10,20 @@ import { CodedError, messageOf } from '../../base/errors.ts'
 import type { HashJob } from '../hash-plan.ts'
 import type { HashAnswer, HashOutcome, HashRequest, HashTask } from './hash-protocol.ts'
 
-export type HashPoolOptions = { readonly workersMax?: number }
+export type HashPoolOptions = {
+  readonly workersMax?: number
+  /** For who bundles the worker elsewhere. */
+  readonly workerUrl?: URL
+}
 export type RunOptions = {
   readonly signal?: AbortSignal | undefined
   readonly onOutcome: (job: HashJob, outcome: HashOutcome) => void
 }
 
-/** More threads than this only wait for the disk. */
-const WORKERS_MAX = 8
+/** More threads than eight only wait for the disk. */
+const DEFAULT_WORKERS = Math.min(availableParallelism(), 8)
+// What is published is compiled: then this file and the worker's both end in .js.
+const WORKER_URL = new URL(`./hash-worker.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
 /** How far workers may run ahead of a stream: what the page cache must hold to read the disk once. */
 const AHEAD_BYTES_MAX = 128 * 2 ** 20
 const AHEAD_JOBS_MAX = 4_096
@@ -104,13 +110,15 @@ class Run {
 
 export class HashPool implements AsyncDisposable {
   readonly #workersMax: number
+  readonly #workerUrl: URL
   readonly #slots: Slot[] = []
   readonly #runs = new Set<Run>()
   #runCount = 0
   #closed = false
 
-  constructor({ workersMax = Math.min(availableParallelism(), WORKERS_MAX) }: HashPoolOptions = {}) {
+  constructor({ workersMax = DEFAULT_WORKERS, workerUrl = WORKER_URL }: HashPoolOptions = {}) {
     this.#workersMax = workersMax
+    this.#workerUrl = workerUrl
   }
 
   /**
@@ -178,9 +186,7 @@ export class HashPool implements AsyncDisposable {
   }
 
   #start(index: number): Slot {
-    // What is published is compiled: then this file and the worker's both end in .js.
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-    const worker = new Worker(new URL(`./hash-worker.${extension}`, import.meta.url))
+    const worker = new Worker(this.#workerUrl)
     const slot: Slot = { worker, batch: undefined }
     worker.on('message', ({ outcomes }: HashAnswer) => this.#answered(slot, outcomes))
     worker.on('error', (error) => this.#lost(index, slot, error))
