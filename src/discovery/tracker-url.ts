@@ -64,3 +64,11 @@ export function trackerLabel(text: string): string {
     return 'malformed tracker URL'
   }
 }
+
+/** Where a `Location` leads; undefined when that is no web address, or would leave TLS. */
+export function redirectTarget(location: string, from: URL): URL | undefined {
+  if (location.length > URL_CHARS_MAX || !URL.canParse(location, from.href)) return undefined
+  const url = new URL(location, from)
+  const allowed = from.protocol === 'https:' ? ['https:'] : ['http:', 'https:']
+  return allowed.includes(url.protocol) ? url : undefined
+}

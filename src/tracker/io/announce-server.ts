@@ -7,8 +7,9 @@
  * @module
  */
 import type { Clock, Random, StreamHost } from '../../base/world.ts'
+import type { JsonEndpoints } from '../json-endpoint.ts'
 import { SWARM_TABLE_DEFAULTS, SwarmTable, type SwarmTableSettings } from '../swarm-table.ts'
-import { createHttpListener, type JsonEndpoint } from './http-listener.ts'
+import { createHttpListener, HTTP_LIMITS, type HttpLimits } from './http-listener.ts'
 import { createUdpListener } from './udp-listener.ts'
 
 export type SmallTrackerSettings = {
@@ -20,6 +21,7 @@ export type SmallTrackerSettings = {
   /** How often peers are looked over for silent ones. */
   readonly sweepMs: number
   readonly table: Partial<SwarmTableSettings>
+  readonly http: Partial<HttpLimits>
 }
 
 export const SMALL_TRACKER_DEFAULTS: SmallTrackerSettings = {
@@ -28,19 +30,20 @@ export const SMALL_TRACKER_DEFAULTS: SmallTrackerSettings = {
   udpPort: 0,
   sweepMs: 60_000,
   table: {},
+  http: {},
 }
 
 export type SmallTrackerParts = {
   readonly clock: Clock
   readonly random: Random
-  /** POST endpoints by path, such as `credentialEndpoints(authority)`. */
-  readonly endpoints?: ReadonlyMap<string, JsonEndpoint>
+  /** Such as `credentialEndpoints(authority)`. */
+  readonly endpoints?: JsonEndpoints
 }
 
 export type SmallTracker = AsyncDisposable & {
   /** `http://…/announce` and `udp://…`, in the order of `hosts`. */
   readonly announceUrls: { readonly http: readonly string[]; readonly udp: readonly string[] }
-  /** Base of the POST endpoints: `http://host:port`. */
+  /** Base of the JSON endpoints: `http://host:port`. */
   readonly url: string
   status(): SmallTrackerStatus
 }
@@ -55,35 +58,29 @@ export async function createSmallTracker(
   settings: Partial<SmallTrackerSettings>,
   { clock, random, endpoints = new Map() }: SmallTrackerParts,
 ): Promise<SmallTracker> {
-  const {
-    hosts,
-    httpPort,
-    udpPort,
-    sweepMs,
-    table: tableSettings,
-  } = { ...SMALL_TRACKER_DEFAULTS, ...settings }
-  const table = new SwarmTable({ ...SWARM_TABLE_DEFAULTS, ...tableSettings }, random)
+  const { hosts, httpPort, udpPort, sweepMs, ...own } = { ...SMALL_TRACKER_DEFAULTS, ...settings }
+  const table = new SwarmTable({ ...SWARM_TABLE_DEFAULTS, ...own.table }, random)
   const counts: Record<string, number> = {}
   const count = (what: string) => {
     counts[what] = (counts[what] ?? 0) + 1
   }
-  const parts = { table, clock, count, endpoints }
+  const parts = { table, clock, count, endpoints, limits: { ...HTTP_LIMITS, ...own.http } }
   await using opened = new AsyncDisposableStack()
-  const http: StreamHost[] = []
-  const udp: StreamHost[] = []
+  const httpHosts: StreamHost[] = []
+  const udpHosts: StreamHost[] = []
   for (const host of hosts) {
-    http.push(opened.use(await createHttpListener(host, httpPort, parts)))
-    udp.push(opened.use(await createUdpListener(host, udpPort, parts)))
+    httpHosts.push(opened.use(await createHttpListener(host, httpPort, parts)))
+    udpHosts.push(opened.use(await createUdpListener(host, udpPort, parts)))
   }
   const sweep = setInterval(() => table.expire(clock.monotonicMs()), sweepMs)
   opened.defer(() => clearInterval(sweep))
   const listeners = opened.move()
   return {
     announceUrls: {
-      http: http.map((listener) => `http://${authorityOf(listener)}/announce`),
-      udp: udp.map((listener) => `udp://${authorityOf(listener)}`),
+      http: httpHosts.map((listener) => `http://${authorityOf(listener)}/announce`),
+      udp: udpHosts.map((listener) => `udp://${authorityOf(listener)}`),
     },
-    url: `http://${authorityOf(http[0]!)}`,
+    url: `http://${authorityOf(httpHosts[0]!)}`,
     status: () => ({ swarms: table.swarmCount, counts: { ...counts } }),
     [Symbol.asyncDispose]: () => listeners.disposeAsync(),
   }

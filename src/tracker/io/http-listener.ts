@@ -1,5 +1,5 @@
 /**
- * HTTP side of the announce server: `/announce`, `/scrape`, and whatever POST endpoints it is given.
+ * HTTP side of the announce server: `/announce`, `/scrape`, and whatever JSON endpoints it is given.
  *
  * Source: BEP 3, 48. Refusals of an announce are bencoded with status 200, as clients expect; everything else is
  * plain HTTP. Limits: header and request time, header bytes, body bytes, connections.
@@ -14,29 +14,37 @@ import { encodeAnnounceResponse, encodeFailure, encodeScrapeResponse } from '../
 import { codeOf, DecodeError } from '../../base/errors.ts'
 import { canonicalIp } from '../../base/ip.ts'
 import type { StreamHost } from '../../base/world.ts'
+import type { JsonEndpoint, JsonEndpoints } from '../json-endpoint.ts'
 import type { ListenerParts } from './udp-listener.ts'
 
-/** A request body in JSON to an answer in JSON. A `DecodeError` is answered with 400 and its code. */
-export type JsonEndpoint = (body: unknown) => Promise<JsonAnswer> | JsonAnswer
-export type JsonAnswer = { readonly status: number; readonly body: unknown }
+export type HttpListenerParts = ListenerParts & {
+  readonly endpoints: JsonEndpoints
+  readonly limits: HttpLimits
+}
 
-export type HttpListenerParts = ListenerParts & { readonly endpoints: ReadonlyMap<string, JsonEndpoint> }
+export type HttpLimits = {
+  readonly headerBytesMax: number
+  readonly bodyBytesMax: number
+  readonly connectionsMax: number
+  /** For a whole request to arrive. */
+  readonly requestTimeoutMs: number
+}
 
-export const HTTP_LISTENER_LIMITS = {
+export const HTTP_LIMITS: HttpLimits = {
   /** 74 escaped hashes of a scrape take 5 KiB. */
   headerBytesMax: 16_384,
   /** A binding of 1,024 keys in hex takes 66 KiB. */
   bodyBytesMax: 131_072,
   connectionsMax: 1_000,
   requestTimeoutMs: 10_000,
-} as const
+}
 
 export async function createHttpListener(
   host: string,
   port: number,
   parts: HttpListenerParts,
 ): Promise<StreamHost> {
-  const { headerBytesMax, connectionsMax, requestTimeoutMs } = HTTP_LISTENER_LIMITS
+  const { headerBytesMax, connectionsMax, requestTimeoutMs } = parts.limits
   const server = createServer(
     {
       maxHeaderSize: headerBytesMax,
@@ -71,7 +79,7 @@ async function serve(
   const [path = '', query = ''] = splitOnce(request.url ?? '', '?')
   const endpoint = parts.endpoints.get(path)
   try {
-    if (endpoint !== undefined) await serveJson(request, response, endpoint)
+    if (endpoint !== undefined) await serveJson(request, response, endpoint, parts.limits)
     else if (request.method !== 'GET') send(response, 405, 'text/plain', 'method not allowed')
     else if (path === '/announce') sendBencoded(response, announce(query, request, parts))
     else if (path === '/scrape') sendBencoded(response, scrape(query, parts))
@@ -122,22 +130,23 @@ async function serveJson(
   request: IncomingMessage,
   response: ServerResponse,
   endpoint: JsonEndpoint,
+  limits: HttpLimits,
 ): Promise<void> {
-  if (request.method !== 'POST') {
-    sendJson(response, 405, { error: { code: 'METHOD', message: 'use POST' } })
+  const { method, handle } = endpoint
+  if (request.method !== method) {
+    sendJson(response, 405, { error: { code: 'METHOD', message: `use ${method}` } })
     return
   }
-  const { status, body } = await endpoint(await readJson(request))
+  const { status, body } = await handle(method === 'GET' ? undefined : await readJson(request, limits))
   sendJson(response, status, body)
 }
 
-async function readJson(request: IncomingMessage): Promise<unknown> {
+async function readJson(request: IncomingMessage, { bodyBytesMax }: HttpLimits): Promise<unknown> {
   const chunks: Uint8Array[] = []
   let length = 0
   for await (const chunk of request as AsyncIterable<Uint8Array>) {
     length += chunk.length
-    if (length > HTTP_LISTENER_LIMITS.bodyBytesMax)
-      throw new DecodeError('BODY_LENGTH', 'the body is too long')
+    if (length > bodyBytesMax) throw new DecodeError('BODY_LENGTH', 'the body is too long')
     chunks.push(chunk)
   }
   try {

@@ -32,7 +32,7 @@ export async function createUdpListener(
   port: number,
   parts: ListenerParts,
 ): Promise<StreamHost> {
-  const socket = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4', ipv6Only: true })
+  const socket = createSocket(host.includes(':') ? { type: 'udp6', ipv6Only: true } : { type: 'udp4' })
   const ids = connectionIds(parts.clock)
   socket.on('message', (packet, remote) => {
     const response = answer(packet, remote, ids, parts)
