@@ -71,6 +71,9 @@ function overlaps(ranges: readonly ByteRange[]): number {
   return count
 }
 
+/** The Range header of one range. */
+export const formatRange = ({ start, end }: ByteRange): string => `bytes=${start}-${end - 1}`
+
 export const formatContentRange = ({ start, end }: ByteRange, length: number): string =>
   `bytes ${start}-${end - 1}/${length}`
 

@@ -9,8 +9,8 @@ import { systemClock } from '../../base/io/system.ts'
 import { sha256 } from '../../crypto/io/sha.ts'
 import { layerAbove, leafLayer, rootOf } from '../../crypto/merkle.ts'
 import type { ShareServer, ShareServerSettings } from '../contract.ts'
+import { testBytes, testShare } from './fixture.ts'
 import { createShareServer } from './server.ts'
-import { testBytes, testShare } from './test-share.ts'
 
 const settings: Partial<ShareServerSettings> = { listen: { host: '127.0.0.1', port: 0 } }
 const parts = { clock: systemClock, peerId: peerId(new Uint8Array(20).fill(7)) }
