@@ -37,6 +37,8 @@ export type BuyerStatus = {
   /** For verified bytes of peers without vouchers, not yet paid. */
   readonly accruedWei: bigint
   readonly paidWithoutVouchersWei: bigint
+  /** Why allocations are not being raised now, such as `CHAIN_UNREACHABLE` or `BUDGET_EXHAUSTED`. */
+  readonly allocationTrouble?: string
 }
 
 /** One download's spending. */

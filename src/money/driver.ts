@@ -67,6 +67,7 @@ export type ChannelView = {
 }
 
 export type AllocationView = {
+  /** The total that can be claimed over the channel's life; when it is closed, what was. */
   readonly amountWei: bigint
   readonly claimedWei: bigint
   /** The channel, or this allocation alone, is being closed: serve no more, claim. */
@@ -98,7 +99,7 @@ export type Driver = AsyncDisposable & {
   readonly can: DriverAbilities
   readonly network: Network
   readonly health: DriverHealth
-  /** Signs, does not send. `after` is the highest nonce in the journal, so that none is given twice. */
+  /** Signs, does not send. With `replaces`: the same nonce at a higher fee. One at a time. */
   prepare(action: Action, options: { readonly replaces?: Submission }): Promise<Submission>
   send(submission: Submission): Promise<void>
   outcome(submissions: readonly Submission[]): Promise<Outcome>

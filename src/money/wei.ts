@@ -52,8 +52,14 @@ export function formatCoins(amount: bigint): string {
   return `${amount < 0n ? '-' : ''}${digits.slice(0, -COIN_DECIMALS)}${fraction === '' ? '' : `.${fraction}`}`
 }
 
-/** The smaller of two amounts (`Math.min` takes no bigint). */
+/** The smaller of two amounts (`Math.min` and `Math.max` take no bigint). */
 export function lesser(a: bigint, b: bigint): bigint {
   if (a < b) return a
+  return b
+}
+
+/** The larger of two amounts. */
+export function greater(a: bigint, b: bigint): bigint {
+  if (a > b) return a
   return b
 }

@@ -159,7 +159,7 @@ class JournalSettler implements Settler {
     let waitMs = this.#options.backoffMinMs
     while (!this.#stop.signal.aborted) {
       const settlement = this.#book.get(id)
-      if (settlement === undefined || settlement !== this.#book.next()) return
+      if (settlement === undefined || settlement !== this.#book.next()) break
       try {
         await this.#step(settlement, run)
         waitMs = this.#options.backoffMinMs
@@ -171,6 +171,7 @@ class JournalSettler implements Settler {
         waitMs = Math.min(2 * waitMs, this.#options.backoffMaxMs)
       }
     }
+    this.#trouble = undefined
   }
 
   async #step(settlement: Settlement, run: Run): Promise<void> {

@@ -126,10 +126,11 @@ class EvmReader {
       this.#read('channels', [hex(channel)], undefined),
     ])
     const [amount, claimed, reclaimSince] = now ?? then
+    const [, closingSince, , , , , closed] = state
     return {
-      amountWei: lesser(then[0], amount),
+      amountWei: closed ? claimed : lesser(then[0], amount),
       claimedWei: claimed,
-      closing: state[1] !== 0n || state[6] || reclaimSince !== 0n,
+      closing: closingSince !== 0n || closed || reclaimSince !== 0n,
     }
   }
 
