@@ -9,7 +9,7 @@
  */
 import { bls12_381 } from '@noble/curves/bls12-381.js'
 import { randomBytes } from '@noble/hashes/utils.js'
-import { viewOf } from '../base/bytes.ts'
+import { toHex, viewOf } from '../base/bytes.ts'
 import { DecodeError } from '../base/errors.ts'
 
 export const BLS_PUBLIC_KEY_BYTES = 48
@@ -92,12 +92,13 @@ function verifyWeighted(items: readonly BlsItem[]): boolean {
   }
 }
 
+/** noble reduces a secret that is too large instead of refusing it. */
 function fromSecret(secret: Uint8Array): BlsKey {
-  try {
-    return { secret, publicKey: scheme.getPublicKey(secret).toBytes() }
-  } catch (cause) {
-    throw new DecodeError('BLS_SECRET', 'expected a scalar between 1 and the group order', { cause })
+  const scalar = secret.length === 32 ? BigInt(`0x${toHex(secret)}`) : 0n
+  if (scalar === 0n || scalar >= bls12_381.fields.Fr.ORDER) {
+    throw new DecodeError('BLS_SECRET', 'expected 32 bytes of a scalar between 1 and the group order')
   }
+  return { secret, publicKey: scheme.getPublicKey(secret).toBytes() }
 }
 
 /** Proofs of possession are rare and need a tag of their own, which the native library does not let us set. */

@@ -1,7 +1,7 @@
 /**
  * Ed25519 with one strict verdict everywhere: the interface, the checks that come before the curve, and a pure provider.
  *
- * Source: RFC 8032 section 5.1. Refused beyond it: keys that are not canonical or of small order, S >= L. The
+ * Source: RFC 8032 section 5.1. Refused beyond it: keys and R that are not canonical or of small order, S >= L. The
  * equation is the one without cofactor (S·B = R + h·A, R compared as bytes), as OpenSSL and BoringSSL have it. noble
  * multiplies by the cofactor even with `zip215: false`, so the pure provider compares the points itself.
  *
@@ -37,7 +37,7 @@ const SMALL_ORDER_Y = new Set([
   0n,
   1n,
   P - 1n,
-  0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd83d3d706a17c7n,
+  0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7n,
   0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826n,
 ])
 
@@ -47,19 +47,20 @@ function littleEndian(bytes: Uint8Array): bigint {
   return value
 }
 
-/** A key that may be used at all: 32 bytes, canonical, not of small order. Whether it is on the curve shows later. */
-export function isStrictPublicKey(publicKey: Uint8Array): boolean {
-  if (publicKey.length !== ED25519_KEY_BYTES) return false
-  const y = littleEndian(publicKey) & (2n ** 255n - 1n)
+/** 32 bytes, canonical, not of small order. Whether they are on the curve shows later. */
+export function isStrictPublicKey(point: Uint8Array): boolean {
+  if (point.length !== ED25519_KEY_BYTES) return false
+  const y = littleEndian(point) & (2n ** 255n - 1n)
   return y < P && !SMALL_ORDER_Y.has(y)
 }
 
-/** Length, S < L and the key's form: what libraries differ in. Every provider calls this before its library. */
+/** Length, S < L and the form of key and R: what libraries differ in. Every provider calls this before its library. */
 export function passesStrictChecks(publicKey: Uint8Array, signature: Uint8Array): boolean {
   return (
     signature.length === ED25519_SIGNATURE_BYTES &&
     littleEndian(signature.subarray(32)) < L &&
-    isStrictPublicKey(publicKey)
+    isStrictPublicKey(publicKey) &&
+    isStrictPublicKey(signature.subarray(0, 32))
   )
 }
 
