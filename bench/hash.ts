@@ -3,7 +3,8 @@
  *
  *   node bench/hash.ts [--mib 2048] [--runs 5] [--workers N] [--piece-length N] [--version hybrid] [--dir /dev/shm]
  *
- * Prints one JSON line a run, then the median. The file is random-like and written once; it is removed at the end.
+ * Prints one JSON line a run, then the median. The file is random-like and written once; it is removed at the
+ * end.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Typed reading of bencoded dictionaries. Every function returns undefined for a key that is absent and throws
- * `DecodeError` for one that holds something else than expected; wrap in `required` where absence is an error.
+ * Typed reading of bencoded dictionaries. Every function returns undefined for a key that is absent and
+ * throws `DecodeError` for one that holds something else than expected; wrap in `required` where absence is
+ * an error.
  *
  * @module
  */
@@ -17,7 +18,9 @@ export function required<T>(value: T | undefined, key: string): T {
 const wrongType = (key: string, expected: string) =>
   new DecodeError('FIELD_TYPE', `"${key}" must be ${expected}`)
 
-/** A view. @throws {DecodeError<'FIELD_TYPE' | 'FIELD_LENGTH'>} the latter when `length` is given and differs. */
+/**
+ * A view. @throws {DecodeError<'FIELD_TYPE' | 'FIELD_LENGTH'>} the latter when `length` is given and differs.
+ */
 export function bytesField(dict: BencodeDict, key: string, length?: number): Uint8Array | undefined {
   const value = dict.get(key)
   if (value === undefined) return undefined

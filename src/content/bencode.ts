@@ -15,7 +15,9 @@ import { DecodeError } from '../base/errors.ts'
 
 export type Bencode = bigint | Uint8Array | readonly Bencode[] | BencodeDict
 export type BencodeDict = ReadonlyMap<string, Bencode>
-/** What the encoder takes: as decoded, and for convenience safe integers, text (as UTF-8) and plain objects. */
+/**
+ * What the encoder takes: as decoded, and for convenience safe integers, text (as UTF-8) and plain objects.
+ */
 export type BencodeInput =
   | bigint
   | number
@@ -46,7 +48,10 @@ export type BencodeOptions = {
   readonly depthMax?: number
   /** Values in all, dictionary keys not counted. */
   readonly itemsMax?: number
-  /** Accept keys out of order, as some clients send them in BEP 10 messages. Duplicates are refused all the same. */
+  /**
+   * Accept keys out of order, as some clients send them in BEP 10 messages. Duplicates are refused all the
+   * same.
+   */
   readonly lenientKeys?: boolean
 }
 
@@ -92,7 +97,8 @@ export function decodeBencodePrefix(
 }
 
 /**
- * A dictionary and, for each of its keys, the exact bytes (a view) of the value: what an info hash is taken over.
+ * A dictionary and, for each of its keys, the exact bytes (a view) of the value: what an info hash is taken
+ * over.
  *
  * @throws {DecodeError<BencodeErrorCode>}
  */

@@ -1,8 +1,9 @@
 /**
- * Whole-file hashes carried beside `info`: {tallyswarm: {files: [{cid: 32 bytes, ed2k: 16 bytes}]}} by file index.
+ * Whole-file hashes carried beside `info`: {tallyswarm: {files: [{cid: 32 bytes, ed2k: 16 bytes}]}} by file
+ * index.
  *
- * They are claims: nothing in the torrent proves them before the file is whole (design section 2). Outside `info`
- * so that the same data has the same info hashes whoever makes the torrent.
+ * They are claims: nothing in the torrent proves them before the file is whole (design section 2). Outside
+ * `info` so that the same data has the same info hashes whoever makes the torrent.
  *
  * @module
  */

@@ -1,9 +1,10 @@
 /**
- * Makes .torrent files out of hashes: v1, v2 or hybrid, for a file or a folder. The same input gives the same bytes.
+ * Makes .torrent files out of hashes: v1, v2 or hybrid, for a file or a folder. The same input gives the same
+ * bytes.
  *
- * Source: BEP 3, 12, 19, 27, 47, 52. Padding and order are as libtorrent 2.0 has them (padding after every file of a
- * hybrid folder, the last included), so that both make the same info hashes. Folders without files cannot be told in
- * a torrent and are left out.
+ * Source: BEP 3, 12, 19, 27, 47, 52. Padding and order are as libtorrent 2.0 has them (padding after every
+ * file of a hybrid folder, the last included), so that both make the same info hashes. Folders without files
+ * cannot be told in a torrent and are left out.
  *
  * @module
  */
@@ -19,7 +20,10 @@ import type { Share } from './share.ts'
 
 export type TorrentVersion = Share['version']
 
-/** A file and its hashes; `piecesRoot` (non-empty files) and `pieceLayer` (longer than a piece) for v2 and hybrid. */
+/**
+ * A file and its hashes; `piecesRoot` (non-empty files) and `pieceLayer` (longer than a piece) for v2 and
+ * hybrid.
+ */
 export type HashedFile = FileClaim & {
   /** `/`-joined, below the share's folder; the share's name for a single file. */
   readonly path: string
@@ -94,7 +98,8 @@ export const layoutFor = (
  * Encodes a torrent and reads it back with the strict parser, so that nothing leaves that we would not take.
  *
  * @throws {DecodeError} for names and sizes that no torrent may have.
- * @throws {CodedError<'LONE_FILE_FOLDER'>} for a v2-only folder of one file, which BEP 52 reads as that file alone.
+ * @throws {CodedError<'LONE_FILE_FOLDER'>} for a v2-only folder of one file, which BEP 52 reads as that file
+ * alone.
  */
 export function createTorrent(input: TorrentInput, hashes?: Hashes): CreatedTorrent {
   const { version, files, pieceLength, singleFile } = input

@@ -1,9 +1,10 @@
 /**
  * The ed2k hash: MD4 over the MD4 of parts of 9,728,000 bytes.
  *
- * Source: eMule 0.50a, KnownFile.cpp. A file shorter than one part has its only part's hash. Otherwise the hash is
- * over all part hashes joined; a file whose length is an exact multiple of the part length has one more part, which
- * is empty ("MD4 of nothing": 31d6cfe0d16ae931b73c59d7e0c089c0). Older programs left that part out.
+ * Source: eMule 0.50a, KnownFile.cpp. A file shorter than one part has its only part's hash. Otherwise the
+ * hash is over all part hashes joined; a file whose length is an exact multiple of the part length has one
+ * more part, which is empty ("MD4 of nothing": 31d6cfe0d16ae931b73c59d7e0c089c0). Older programs left that
+ * part out.
  *
  * @module
  */

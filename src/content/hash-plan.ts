@@ -1,10 +1,11 @@
 /**
  * Cuts the hashing of a share into jobs for workers, in the order of the data.
  *
- * v1 pieces, v2 trees and ed2k parts can be hashed side by side, a whole-file SHA-256 (`cid`) only from front to back:
- * so a large file gives jobs of each kind, cut where that kind can be cut, and the `cid` jobs of one file are a stream
- * that one worker keeps. Jobs come in the order of their first byte: whoever runs only a few of them ahead reads the
- * data from disk once and for the other kinds from memory. A small file is one job with every kind.
+ * v1 pieces, v2 trees and ed2k parts can be hashed side by side, a whole-file SHA-256 (`cid`) only from front
+ * to back: so a large file gives jobs of each kind, cut where that kind can be cut, and the `cid` jobs of one
+ * file are a stream that one worker keeps. Jobs come in the order of their first byte: whoever runs only a
+ * few of them ahead reads the data from disk once and for the other kinds from memory. A small file is one
+ * job with every kind.
  *
  * @module
  */

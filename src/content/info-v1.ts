@@ -1,8 +1,8 @@
 /**
  * The v1 half of an info dictionary: `length` or `files`, with BEP 47 padding.
  *
- * Source: BEP 3 "info dictionary", BEP 47 "attr". `name.utf-8` and `path.utf-8` are what older makers wrote beside a
- * name in another character set; they win where present.
+ * Source: BEP 3 "info dictionary", BEP 47 "attr". `name.utf-8` and `path.utf-8` are what older makers wrote
+ * beside a name in another character set; they win where present.
  *
  * @module
  */
@@ -26,7 +26,10 @@ export type InfoV1 = {
 export const shareName = (info: BencodeDict): string =>
   safeComponent(required(textField(info, 'name.utf-8') ?? textField(info, 'name'), 'name'))
 
-/** The flags of BEP 47. @throws {DecodeError<'SYMLINK'>} a link could lead out of the share, and none is made by us. */
+/**
+ * The flags of BEP 47. @throws {DecodeError<'SYMLINK'>} a link could lead out of the share, and none is made
+ * by us.
+ */
 export function attributes(entry: BencodeDict): { readonly pad: boolean; readonly executable: boolean } {
   const attr = bytesField(entry, 'attr') ?? new Uint8Array(0)
   const has = (flag: string) => attr.includes(flag.charCodeAt(0))

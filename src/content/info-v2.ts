@@ -53,8 +53,8 @@ function parseFile(entry: BencodeDict, path: string): FileV2 {
 }
 
 /**
- * Checks one file's piece layer: right number of hashes, and they make the root. Also for layers that came by hash
- * messages (BEP 52) or over HTTP.
+ * Checks one file's piece layer: right number of hashes, and they make the root. Also for layers that came by
+ * hash messages (BEP 52) or over HTTP.
  */
 export function isPieceLayer(
   layer: Uint8Array,

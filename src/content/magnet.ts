@@ -1,8 +1,9 @@
 /**
  * Magnet links: parse and format.
  *
- * Source: BEP 9 "magnet URI format", BEP 53 (`so`), BEP 52 (`btmh`: a multihash, 0x12 = SHA-256, 0x20 = 32 bytes);
- * `ws` and `xl` by convention of clients. Parameters may be numbered (`tr.1=`), as some sites write them.
+ * Source: BEP 9 "magnet URI format", BEP 53 (`so`), BEP 52 (`btmh`: a multihash, 0x12 = SHA-256, 0x20 = 32
+ * bytes); `ws` and `xl` by convention of clients. Parameters may be numbered (`tr.1=`), as some sites write
+ * them.
  *
  * @module
  */

@@ -1,5 +1,5 @@
-// Goal: refuse every torrent that is malformed, contradicts itself or could do harm, each with its code; and never
-// fail in an unnamed way. What good torrents give is in io/vectors.test.ts.
+// Goal: refuse every torrent that is malformed, contradicts itself or could do harm, each with its code; and
+// never fail in an unnamed way. What good torrents give is in io/vectors.test.ts.
 import { deepEqual, equal, throws } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'

@@ -1,9 +1,9 @@
 /**
  * Reads .torrent files, and info dictionaries that came by magnet, into a `Share`.
  *
- * Source: BEP 3 (v1), 52 (v2 and hybrid), 47 (padding), 27 (private), 12 (announce-list), 19 (url-list). Our own key
- * `tallyswarm`, outside `info` so that it changes no info hash: {files: [{cid, ed2k}]} by file index, claims of
- * whoever made or passed on the torrent (`claims.ts`).
+ * Source: BEP 3 (v1), 52 (v2 and hybrid), 47 (padding), 27 (private), 12 (announce-list), 19 (url-list). Our
+ * own key `tallyswarm`, outside `info` so that it changes no info hash: {files: [{cid, ed2k}]} by file index,
+ * claims of whoever made or passed on the torrent (`claims.ts`).
  *
  * @module
  */
@@ -49,8 +49,8 @@ export function parseTorrent(bytes: Uint8Array, hashes: Hashes = PORTABLE): Shar
 }
 
 /**
- * Reads the exact bytes of an info dictionary (BEP 9). Trackers and web seeds are the caller's to add; piece layers
- * are empty and to be fetched. The caller compares the info hashes with the magnet's.
+ * Reads the exact bytes of an info dictionary (BEP 9). Trackers and web seeds are the caller's to add; piece
+ * layers are empty and to be fetched. The caller compares the info hashes with the magnet's.
  *
  * @throws {DecodeError}
  */
@@ -124,7 +124,10 @@ function joinHalves(
   return { layout, files, singleFile: v1.singleFile }
 }
 
-/** BEP 52, "Upgrade Path": names, order and alignment must be the same, or a piece would be two different things. */
+/**
+ * BEP 52, "Upgrade Path": names, order and alignment must be the same, or a piece would be two different
+ * things.
+ */
 function checkSameFiles(v1: Layout, v2: Layout): void {
   const same =
     v1.files.length === v2.files.length &&

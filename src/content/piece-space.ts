@@ -29,7 +29,10 @@ export function createLayout(pieceLength: number, files: readonly LayoutFile[], 
   return new Layout({ pieceLength, files, totalLength })
 }
 
-/** Each non-empty file on a piece boundary; ends with the last file's data, or with its piece when `tailPadded`. */
+/**
+ * Each non-empty file on a piece boundary; ends with the last file's data, or with its piece when
+ * `tailPadded`.
+ */
 export function alignedLayout(
   pieceLength: number,
   files: readonly SizedFile[],

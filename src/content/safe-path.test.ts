@@ -1,4 +1,5 @@
-// Goal: no name from outside leaves the folder of its share, harms a system we run on, or meets another name there.
+// Goal: no name from outside leaves the folder of its share, harms a system we run on, or meets another name
+// there.
 import { equal, ok, throws } from 'node:assert/strict'
 import { posix, win32 } from 'node:path'
 import { test } from 'node:test'

@@ -1,8 +1,8 @@
 /**
  * The path jail: names that others chose may become files only below the folder we chose.
  *
- * Source: BEP 3 "path", BEP 52 "file tree" (which asks to sanitise). We refuse instead of renaming: a renamed file
- * would no longer be the one that a web seed or another client serves by its name.
+ * Source: BEP 3 "path", BEP 52 "file tree" (which asks to sanitise). We refuse instead of renaming: a renamed
+ * file would no longer be the one that a web seed or another client serves by its name.
  *
  * @module
  */
@@ -29,7 +29,9 @@ const RESERVED = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?$|^[a-z
 const unsafe = (code: UnsafePathCode, message: string, component: string) =>
   new DecodeError(code, `${message}: ${JSON.stringify(component.slice(0, 80))}`)
 
-/** True for C0, DEL and C1 controls (NUL among them), separators of any system, and halves of surrogate pairs. */
+/**
+ * True for C0, DEL and C1 controls (NUL among them), separators of any system, and halves of surrogate pairs.
+ */
 function isForbidden(code: number): boolean {
   const control = code < 0x20 || (code >= 0x7f && code < 0xa0)
   return control || code === 0x2f || code === 0x5c || (code >= 0xd800 && code <= 0xdfff)
@@ -76,7 +78,9 @@ const folded = (path: string) =>
     .map((component) => component.replace(/[. ]+$/, '') || component)
     .join('/')
 
-/** The paths of one share: refuses the second of two that would be one file, or a file that is also a folder. */
+/**
+ * The paths of one share: refuses the second of two that would be one file, or a file that is also a folder.
+ */
 export class PathJail {
   readonly #files = new Set<string>()
   readonly #folders = new Set<string>()

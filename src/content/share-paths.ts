@@ -1,6 +1,6 @@
 /**
- * Where the files of a share lie below a folder, by the rule every client follows: `folder/name` for a single file,
- * else `folder/name/path`.
+ * Where the files of a share lie below a folder, by the rule every client follows: `folder/name` for a single
+ * file, else `folder/name/path`.
  *
  * @module
  */

@@ -2,8 +2,8 @@
  * BEP 52 hash trees: SHA-256, two children a node, leaves of 16 KiB, balanced with zero leaves.
  *
  * Source: BEP 52, "pieces root", "piece layers" and the messages `hash request`, `hashes`, `hash reject`.
- * Layers count from the leaves (layer 0) to the root (layer `treeHeight`). A layer is its hashes joined, 32 bytes each,
- * without those that cover nothing but padding.
+ * Layers count from the leaves (layer 0) to the root (layer `treeHeight`). A layer is its hashes joined, 32
+ * bytes each, without those that cover nothing but padding.
  *
  *   hashes of a `hashes` message, in order:
  *   length x 32                   the hashes [index, index + length) of the base layer, padding hashes included
@@ -167,8 +167,8 @@ export type HashesAnswer = HashRange & {
 }
 
 /**
- * Whether the hashes of a `hashes` message belong to the tree with this root and this file length. When true, the
- * base hashes that cover data are `hashes.subarray(0, HASH_BYTES * min(length, layerLength - index))`.
+ * Whether the hashes of a `hashes` message belong to the tree with this root and this file length. When true,
+ * the base hashes that cover data are `hashes.subarray(0, HASH_BYTES * min(length, layerLength - index))`.
  */
 export function verifyHashes(answer: HashesAnswer, sha256: Hash = portableSha256): boolean {
   const { baseLayer, index, length, hashes, fileLength, root } = answer
@@ -176,7 +176,8 @@ export function verifyHashes(answer: HashesAnswer, sha256: Hash = portableSha256
   const uncles = uncleCount(answer)
   if (hashes.length !== (length + uncles) * HASH_BYTES) return false
 
-  // The root binds only what is hashed into it: that nothing lies behind the file's end must be checked by itself.
+  // The root binds only what is hashed into it: that nothing lies behind the file's end must be checked by
+  // itself.
   const dataCount = Math.min(length, layerLength(fileLength, baseLayer) - index)
   for (let i = dataCount; i < length; i++) {
     if (!bytesEqual(hashAt(hashes, i, baseLayer), padHash(baseLayer))) return false

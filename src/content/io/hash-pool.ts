@@ -1,6 +1,6 @@
 /**
- * A pool of hash workers, shared by all who hash: each run gives its jobs in order, and idle workers take the first
- * one they may. The jobs of one `cid` stream all go to the worker that took the stream's first.
+ * A pool of hash workers, shared by all who hash: each run gives its jobs in order, and idle workers take the
+ * first one they may. The jobs of one `cid` stream all go to the worker that took the stream's first.
  *
  * @module
  */
@@ -122,9 +122,9 @@ export class HashPool implements AsyncDisposable {
   }
 
   /**
-   * Runs all jobs; `paths` are files by the index in the jobs' spans. Resolves when the last outcome was told.
-   * Rejects with the signal's reason, with what `onOutcome` threw, or with CodedError `HASH_WORKER_FAILED` or
-   * `HASH_POOL_CLOSED`; jobs under way end first.
+   * Runs all jobs; `paths` are files by the index in the jobs' spans. Resolves when the last outcome was
+   * told. Rejects with the signal's reason, with what `onOutcome` threw, or with CodedError
+   * `HASH_WORKER_FAILED` or `HASH_POOL_CLOSED`; jobs under way end first.
    */
   async run(jobs: Iterable<HashJob>, paths: readonly string[], options: RunOptions): Promise<void> {
     const { signal, onOutcome } = options
@@ -212,7 +212,9 @@ export class HashPool implements AsyncDisposable {
     this.#dispatch()
   }
 
-  /** A worker that died takes its batch and its streams along: those runs fail, the next gets a new worker. */
+  /**
+   * A worker that died takes its batch and its streams along: those runs fail, the next gets a new worker.
+   */
   #lost(index: number, slot: Slot, error: unknown): void {
     if (this.#slots[index] !== slot) return
     delete this.#slots[index]

@@ -8,7 +8,9 @@ import type { HashJob } from '../hash-plan.ts'
 /** A job with the paths of its spans, and the run whose streams it belongs to. */
 export type HashTask = { readonly run: number; readonly job: HashJob; readonly paths: readonly string[] }
 
-/** Tasks are answered in one `HashAnswer`, in order; `drop` forgets the streams of a run that was given up. */
+/**
+ * Tasks are answered in one `HashAnswer`, in order; `drop` forgets the streams of a run that was given up.
+ */
 export type HashRequest =
   | { readonly type: 'hash'; readonly tasks: readonly HashTask[] }
   | { readonly type: 'drop'; readonly run: number }

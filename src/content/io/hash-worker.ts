@@ -1,6 +1,6 @@
 /**
- * Worker thread of the hash pool: reads the bytes of a job once, in chunks that stay in the cache, and feeds them to
- * every hash the job asks for.
+ * Worker thread of the hash pool: reads the bytes of a job once, in chunks that stay in the cache, and feeds
+ * them to every hash the job asks for.
  *
  * @module
  */
@@ -69,7 +69,10 @@ function sha1Unit() {
   }
 }
 
-/** Leaves of one piece, climbed to the layer asked for. Chunks are whole leaves, so leaves never straddle updates. */
+/**
+ * Leaves of one piece, climbed to the layer asked for. Chunks are whole leaves, so leaves never straddle
+ * updates.
+ */
 function treeUnit(height: number) {
   let leaves: Uint8Array[] = []
   return {

@@ -1,5 +1,5 @@
-// Goal: every hash of a large file is right although many jobs on many workers made it; failure, abort and death of a
-// worker end in a coded error and leave the pool usable.
+// Goal: every hash of a large file is right although many jobs on many workers made it; failure, abort and
+// death of a worker end in a coded error and leave the pool usable.
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

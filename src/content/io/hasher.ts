@@ -1,6 +1,6 @@
 /**
- * Computes every hash of a share in one pass over its files, in worker threads: v1 pieces, v2 trees, whole-file
- * SHA-256 (`cid`) and ed2k. What is done when is in `hash-plan.ts`, by whom in `hash-pool.ts`.
+ * Computes every hash of a share in one pass over its files, in worker threads: v1 pieces, v2 trees,
+ * whole-file SHA-256 (`cid`) and ed2k. What is done when is in `hash-plan.ts`, by whom in `hash-pool.ts`.
  *
  * @module
  */
@@ -28,7 +28,8 @@ export type ShareHashes = { readonly files: readonly HashedFile[]; readonly v1Pi
 /**
  * Hashes the files of a layout, `paths` by file index.
  *
- * @throws {CodedError<'FILE_CHANGED'>} when a file became shorter meanwhile; system codes when one cannot be read.
+ * @throws {CodedError<'FILE_CHANGED'>} when a file became shorter meanwhile; system codes when one cannot be
+ * read.
  */
 export async function hashShare(
   pool: HashPool,
@@ -54,7 +55,10 @@ export async function hashShare(
   return sheet.finish(md4.hash)
 }
 
-/** Of the jobs that read a byte, the one that counts: the pieces', or else the one with the first kind asked for. */
+/**
+ * Of the jobs that read a byte, the one that counts: the pieces', or else the one with the first kind asked
+ * for.
+ */
 function countsForProgress(job: HashJob, { v1, v2, cid }: HashKinds): boolean {
   if (v2) return job.v2 !== undefined
   if (v1) return job.v1 !== undefined

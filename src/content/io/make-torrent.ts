@@ -30,7 +30,8 @@ export type MadeTorrent = CreatedTorrent & {
 }
 
 /**
- * Hashes a file or folder and makes its torrent, hybrid unless told otherwise, with `cid` and ed2k hash of each file.
+ * Hashes a file or folder and makes its torrent, hybrid unless told otherwise, with `cid` and ed2k hash of
+ * each file.
  *
  * @throws {CodedError} see `findFiles` and `hashShare`. @throws {DecodeError} for names no torrent may hold.
  */

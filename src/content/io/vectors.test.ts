@@ -1,5 +1,5 @@
-// Goal: for files and folders in all three versions, make the torrents that libtorrent makes, byte for byte where both
-// write the same keys; and verify data against libtorrent's torrents.
+// Goal: for files and folders in all three versions, make the torrents that libtorrent makes, byte for byte
+// where both write the same keys; and verify data against libtorrent's torrents.
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'

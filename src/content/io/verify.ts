@@ -92,8 +92,9 @@ async function sizesOf(paths: readonly string[], signal: AbortSignal | undefined
 }
 
 /**
- * Good pieces as a bit field in wire order (piece 0 is the high bit of byte 0). `paths` are the files by index, see
- * `sharePaths`. Missing, short or unreadable files make bad pieces, never an error; progress counts what was read.
+ * Good pieces as a bit field in wire order (piece 0 is the high bit of byte 0). `paths` are the files by
+ * index, see `sharePaths`. Missing, short or unreadable files make bad pieces, never an error; progress
+ * counts what was read.
  *
  * @throws the signal's reason; CodedError `HASH_WORKER_FAILED` or `HASH_POOL_CLOSED`
  */

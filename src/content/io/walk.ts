@@ -28,11 +28,12 @@ export type Found = {
 }
 
 /**
- * Symbolic links and special files are refused: what they lead to is not what was asked to be shared. Folders without
- * files are passed over.
+ * Symbolic links and special files are refused: what they lead to is not what was asked to be shared. Folders
+ * without files are passed over.
  *
  * @throws {DecodeError} for names that no torrent may hold.
- * @throws {CodedError<'SYMLINK' | 'NOT_A_FILE' | 'NOTHING_TO_SHARE' | 'TOO_MANY_FILES' | 'TOO_DEEP'>} or a system code.
+ * @throws {CodedError<'SYMLINK' | 'NOT_A_FILE' | 'NOTHING_TO_SHARE' | 'TOO_MANY_FILES' | 'TOO_DEEP'>} or a
+ * system code.
  */
 export async function findFiles(
   path: string,

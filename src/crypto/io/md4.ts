@@ -1,6 +1,7 @@
 /**
- * MD4 for ed2k hashes, by WebAssembly (hash-wasm): OpenSSL 3 no longer offers it. Runs in Node and in browsers; it is
- * in `io/` because loading is asynchronous. Broken as a security hash: it names files, it proves nothing.
+ * MD4 for ed2k hashes, by WebAssembly (hash-wasm): OpenSSL 3 no longer offers it. Runs in Node and in
+ * browsers; it is in `io/` because loading is asynchronous. Broken as a security hash: it names files, it
+ * proves nothing.
  *
  * Source: RFC 1320.
  *
