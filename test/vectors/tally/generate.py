@@ -198,30 +198,32 @@ def edges():
     case("a key that is no point", False, le(next(y for y in range(2, 99) if point_of(y, 0) is None)), good, message)
 
     eighth = torsion()
+    r = 123456789
+    plain = encode(mul(r, BASE))
     for n in range(8):
         small = encode(mul(n, eighth))
-        for i in range(1000):  # a message for which h * A is the identity, so that S = 0 and R = identity fit
-            text = b"small %d %d" % (n, i)
-            if mul(challenge(encode((0, 1)), small, text), mul(n, eighth)) == (0, 1):
-                break
-        case(f"a key of small order ({n} times a point of order 8)", False, small, encode((0, 1)) + bytes(32), text)
+        text = next(  # a message for which h * A is the identity, so that S = r fits
+            text for text in (b"small %d %d" % (n, i) for i in range(1000))
+            if mul(challenge(plain, small, text), mul(n, eighth)) == (0, 1)
+        )
+        case(f"a key of small order ({n} times a point of order 8)", False, small, plain + le(r), text)
     for name, odd in (
         ("y = p", le(P)), ("y = p + 1", le(P + 1)), ("y = 1 with the sign of x", le(1 | 1 << 255)),
         ("y = p - 1 with the sign of x", le(P - 1 | 1 << 255)), ("y = p + 1 with the sign of x", le(P + 1 | 1 << 255)),
         ("y = p + 3", le(P + 3)),
     ):
-        case(f"a key that is not canonical: {name}", False, odd, encode((0, 1)) + bytes(32), message)
+        text = next(text for text in (b"odd %d" % i for i in range(1000)) if challenge(plain, odd, text) % 8 == 0)
+        case(f"a key that is not canonical: {name}", False, odd, plain + le(r), text)
 
     a = int.from_bytes(hashlib.sha512(bytes(signer)).digest()[:32], "little") & (1 << 254) - 8 | 1 << 254
     assert encode(mul(a, BASE)) == key
     identity, odd = encode((0, 1)), le(P + 1)
     case("R is the identity", False, key, identity + le(challenge(identity, key, message) * a % L), message)
     case("R is the identity, not canonical", False, key, odd + le(challenge(odd, key, message) * a % L), message)
-    r = 123456789
     mixed = encode(add(mul(r, BASE), eighth))
     case("R with a part of small order (good only with the cofactor)", False, key,
          mixed + le((r + challenge(mixed, key, message) * a) % L), message)
-    mixed_key, plain = encode(add(mul(a, BASE), eighth)), encode(mul(r, BASE))
+    mixed_key = encode(add(mul(a, BASE), eighth))
     for wanted, name in ((True, "h is a multiple of 8"), (False, "h is not")):
         i = next(i for i in range(1000) if (challenge(plain, mixed_key, b"mixed %d" % i) % 8 == 0) == wanted)
         text = b"mixed %d" % i
