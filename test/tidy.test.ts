@@ -36,7 +36,7 @@ const isPure = ({ path }: Source) => PURE.includes(path.split('/')[1]!) && !path
 
 /** Words a pure file may not use as code: each reaches the clock, chance, the process or the network. */
 const WORLDLY =
-  /(?<![\w.$#'`"-])(Date\.now|new Date\(\)|Math\.random|setTimeout|setInterval|setImmediate|queueMicrotask|performance\.|fetch\(|process\.|console\.|Buffer\b|crypto\.(getRandomValues|randomUUID))/
+  /(?<![\w.$#'`"-])(Date\.now|new Date\(\)|Math\.random|setTimeout|setInterval|setImmediate|performance\.|fetch\(|process\.|console\.|Buffer\b|crypto\.(getRandomValues|randomUUID))/
 
 /** The line without what stands in comments; strings stay, the pattern looks past quotes. */
 function codeOf(line: string): string {

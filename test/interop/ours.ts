@@ -8,7 +8,7 @@ import { startProduct } from '../support/product.ts'
 import { type Client, type Format, type PeerOptions, READY_MS } from './peer.ts'
 
 const argumentsOf = (options: PeerOptions) => {
-  const common = ['--port', String(options.port), '--no-discovery']
+  const common = ['--host', '127.0.0.1', '--port', String(options.port), '--no-discovery']
   const dial = options.dialPort === undefined ? [] : ['--peer', `127.0.0.1:${options.dialPort}`]
   return options.mode === 'seed'
     ? ['share', '--torrent', options.torrent, '--data', options.dir, ...common, ...dial]
