@@ -207,7 +207,7 @@ class StoredDownload implements Download {
   async #finishFiles(): Promise<void> {
     const { places } = this.#located
     await this.#parts.store.workers.forget(this.#owner)
-    completeFiles(places)
+    await completeFiles(places)
     if (this.#settings.checkCids === true) await checkCids(places, this.#parts.store)
     renameToFinal(places)
   }

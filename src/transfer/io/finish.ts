@@ -4,11 +4,15 @@
  * @module
  */
 import { closeSync, lstatSync, renameSync, truncateSync } from 'node:fs'
+import { setImmediate as turn } from 'node:timers/promises'
 import { bytesEqual } from '../../base/bytes.ts'
 import { CodedError } from '../../base/errors.ts'
 import { absolute, openToWrite, statIfAny } from './jail.ts'
 import type { Places } from './places.ts'
 import type { StoreHost } from './store-host.ts'
+
+/** Between turns of the event loop, which must not stand still for a share of many thousand files. */
+const FILES_A_TURN = 256
 
 /**
  * Rejects with CodedError `CID_MISMATCH` when a chosen file is not what the share's maker claimed: the final name
@@ -25,8 +29,9 @@ export async function checkCids(places: Places, host: StoreHost): Promise<void> 
 }
 
 /** Empty files are made here: no piece holds them. A part left by something else may be too long. */
-export function completeFiles(places: Places): void {
+export async function completeFiles(places: Places): Promise<void> {
   for (const { index, length } of places.share.files) {
+    if (index % FILES_A_TURN === 0) await turn()
     if (!places.isChosen(index)) continue
     const place = places.place(index)
     if (length === 0) closeSync(openToWrite(place))

@@ -87,7 +87,11 @@ export class Bench implements AsyncDisposable {
 export async function feed(
   download: Download,
   sample: Sample,
-  { script = { label: 'honest' }, until = () => download.status().state === 'complete' }: FeedOptions = {},
+  {
+    script = { label: 'honest' },
+    until = () => download.status().state === 'complete',
+    between = () => turn(),
+  }: FeedOptions = {},
 ): Promise<MemorySource> {
   const source = new MemorySource(script, sample.share.layout, sample.data)
   source.port = download.attach(source, { priceWeiPerMib: 0n, reputation: 500 })
@@ -96,7 +100,7 @@ export async function feed(
   for (let turns = 0; !until(); turns++) {
     if (turns > TURNS_MAX) throw new Error(`stuck: ${JSON.stringify(download.status(), jsonBigint)}`)
     source.step()
-    await turn()
+    await between()
   }
   return source
 }
@@ -105,4 +109,8 @@ export async function feed(
 const TURNS_MAX = 1_000_000
 const jsonBigint = (_: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value)
 
-export type FeedOptions = { readonly script?: Script; readonly until?: () => boolean }
+export type FeedOptions = {
+  readonly script?: Script
+  readonly until?: () => boolean
+  readonly between?: () => Promise<unknown>
+}

@@ -8,7 +8,7 @@
  * @module
  */
 import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, type Stats } from 'node:fs'
-import { sep } from 'node:path'
+import { dirname, sep } from 'node:path'
 import { CodedError, codeOf } from '../../base/errors.ts'
 
 /** A file: `path` (`/`-joined) below `base`, a folder that is trusted as it is. */
@@ -41,11 +41,9 @@ function checkFolder(path: string, create: boolean): void {
   if (stats !== undefined && !stats.isDirectory()) throw unsafe(path, 'not a folder')
 }
 
-/** Checks (and with `create` makes) the folders between `base` and the file. @throws {CodedError<'UNSAFE_PATH'>} */
-export function checkFolders(place: Place, create: boolean): void {
-  const names = place.path.split('/')
-  for (let i = 1; i < names.length; i++) {
-    checkFolder(absolute({ base: place.base, path: names.slice(0, i).join('/') }), create)
+function checkFolders({ base, path }: Place, create: boolean): void {
+  for (let end = path.indexOf('/'); end !== -1; end = path.indexOf('/', end + 1)) {
+    checkFolder(absolute({ base, path: path.slice(0, end) }), create)
   }
 }
 
@@ -70,8 +68,15 @@ export function openToRead(place: Place): number {
   return openChecked(place, constants.O_RDONLY)
 }
 
+/** Folders that were checked a moment ago need not be again: thousands of small files lie in few of them. */
+export type CheckedFolders = Set<string>
+const CHECKED_FOLDERS_MAX = 4_096
+
 /** Creates the file and its folders where needed. @throws {CodedError<'UNSAFE_PATH'>} and system errors */
-export function openToWrite(place: Place): number {
-  checkFolders(place, true)
+export function openToWrite(place: Place, checked?: CheckedFolders): number {
+  const folder = dirname(absolute(place))
+  if (checked === undefined || !checked.has(folder)) checkFolders(place, true)
+  if (checked !== undefined && checked.size >= CHECKED_FOLDERS_MAX) checked.clear()
+  checked?.add(folder)
   return openChecked(place, constants.O_RDWR | constants.O_CREAT)
 }

@@ -9,7 +9,7 @@ import { parentPort } from 'node:worker_threads'
 import { CodedError, codeOf, messageOf } from '../../base/errors.ts'
 import { sha256 } from '../../crypto/io/sha.ts'
 import { leafLayer } from '../../crypto/merkle.ts'
-import { openToRead, openToWrite, type Place } from './jail.ts'
+import { type CheckedFolders, openToRead, openToWrite, type Place } from './jail.ts'
 import { digestBlocks, isRight } from './piece-check.ts'
 import type { FileRun, StoreAnswer, StoreJob, StoreReply, StoreRequest } from './store-jobs.ts'
 
@@ -19,13 +19,14 @@ const CID_CHUNK_BYTES = 1 << 20
 
 /** Descriptors by `owner:file`, least recently used first. A job is synchronous: none is in use between jobs. */
 const writable = new Map<string, number>()
+const checkedFolders: CheckedFolders = new Set()
 
 function descriptor(owner: number, run: FileRun): number {
   const key = `${owner}:${run.file}`
   let fd = writable.get(key)
   if (fd === undefined) {
     if (writable.size >= DESCRIPTORS_MAX) close(writable.keys().next().value!)
-    fd = openToWrite(run)
+    fd = openToWrite(run, checkedFolders)
   } else writable.delete(key)
   writable.set(key, fd)
   return fd
@@ -114,6 +115,7 @@ function run(job: StoreJob): StoreReply {
     if (job.kind === 'verify') return verify(job)
     if (job.kind === 'leaves') return leaves(job)
     if (job.kind === 'cid') return cid(job.place)
+    checkedFolders.clear()
     for (const key of writable.keys()) if (key.startsWith(`${job.owner}:`)) close(key)
     return { ok: true, right: true }
   } catch (error) {

@@ -55,7 +55,10 @@ export class StoreWorkers implements AsyncDisposable {
   }
 
   #start(): Lane {
-    const worker = new Worker(ENTRY, { name: 'tallyswarm-store' })
+    const worker = new Worker(ENTRY, {
+      name: 'tallyswarm-store',
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    })
     const lane: Lane = { worker, jobs: new Map() }
     worker.unref()
     worker.on('message', ({ id, reply }: StoreAnswer) => {
