@@ -17,9 +17,9 @@ import { bytesEqual, concatBytes } from '../base/bytes.ts'
 import { DecodeError } from '../base/errors.ts'
 import { keccak256 } from '../crypto/keccak.ts'
 import { ADDRESS_BYTES, addressBytes, addressOf, type EvmAddress } from './address.ts'
-import type { Network } from './driver.ts'
 import { word } from './eip712.ts'
 import { FieldReader, tagOf } from './fields.ts'
+import type { Network } from './network.ts'
 
 export type Acceptance = {
   /** Digest of the accepted quote, 32 bytes. */

@@ -7,16 +7,8 @@
  * @module
  */
 import type { EvmAddress } from './address.ts'
+import type { Network } from './network.ts'
 import type { SignedVoucher } from './voucher.ts'
-
-/** The chain money moves on, and our contracts there. The genesis hash is part of every signature (EIP-712 salt). */
-export type Network = {
-  readonly chainId: number
-  /** 32 bytes: the hash of block 0. */
-  readonly genesis: Uint8Array
-  readonly channels: EvmAddress
-  readonly batchPay: EvmAddress
-}
 
 export type Payment = { readonly payee: EvmAddress; readonly amountWei: bigint }
 

@@ -11,7 +11,7 @@ import { assert } from '../base/assert.ts'
 import { concatBytes, utf8 } from '../base/bytes.ts'
 import { keccak256 } from '../crypto/keccak.ts'
 import { addressBytes } from './address.ts'
-import type { Network } from './driver.ts'
+import type { Network } from './network.ts'
 
 export const DOMAIN_NAME = 'Tallyswarm'
 export const DOMAIN_VERSION = '1'

@@ -25,9 +25,9 @@
 import { bytesEqual, concatBytes } from '../base/bytes.ts'
 import { SIGNATURE_BYTES } from '../crypto/secp256k1.ts'
 import { ADDRESS_BYTES, addressBytes, addressOf, type EvmAddress } from './address.ts'
-import type { Network } from './driver.ts'
 import { domainSeparator, typedDigest, typeHashOf, word } from './eip712.ts'
 import { FieldReader, tagOf, uint } from './fields.ts'
+import type { Network } from './network.ts'
 
 export type Quote = {
   readonly chainId: number

@@ -14,11 +14,11 @@ import type { BuyerSettings } from '../buyer.ts'
 import type { ChannelView, Payment } from '../driver.ts'
 import { planAllocations } from '../plan.ts'
 import type { SpendBook } from '../spend-book.ts'
-import type { BuyerParts } from './buyer.ts'
+import type { MoneyParts } from './parts.ts'
 
 type AllocatorParts = {
   readonly settings: BuyerSettings
-  readonly parts: Pick<BuyerParts, 'wallet' | 'driver' | 'settler' | 'random'>
+  readonly parts: Pick<MoneyParts, 'wallet' | 'driver' | 'settler' | 'random'>
   readonly book: SpendBook
 }
 

@@ -9,32 +9,19 @@ import { join } from 'node:path'
 import { assert } from '../../base/assert.ts'
 import { toHex } from '../../base/bytes.ts'
 import { CodedError, codeOf } from '../../base/errors.ts'
-import type { Clock, Random } from '../../base/world.ts'
 import { BUYER_DEFAULTS, type Buyer, type BuyerSettings, type BuyerStatus, type Purchase } from '../buyer.ts'
-import type { Driver } from '../driver.ts'
 import { type BuyerRecord, type OpenBatch, SpendBook } from '../spend-book.ts'
 import { Allocator } from './allocator.ts'
 import { type Journal, openJournal } from './journal.ts'
+import type { MoneyParts } from './parts.ts'
 import { JournalPurchase, type PurchaseLimits } from './purchase.ts'
-import type { Settler } from './settler.ts'
-import type { Wallet } from './wallet.ts'
-
-export type BuyerParts = {
-  readonly wallet: Wallet
-  readonly driver: Driver
-  readonly settler: Settler
-  readonly clock: Clock
-  readonly random: Random
-  /** Folder for what was promised; one per wallet and chain. */
-  readonly dir: string
-}
 
 const JOURNAL_RECORDS_MAX = 20_000
 /** Payees per batch: some 60,000 gas each, well inside a block. */
 const PAYEES_PER_BATCH = 100
 
 /** @throws {CodedError<'JOURNAL_LOCKED' | 'JOURNAL_DAMAGED' | 'JOURNAL_FAILED'>} */
-export async function createBuyer(settings: Partial<BuyerSettings>, parts: BuyerParts): Promise<Buyer> {
+export async function createBuyer(settings: Partial<BuyerSettings>, parts: MoneyParts): Promise<Buyer> {
   assert(parts.driver.can.channel && parts.driver.can.batch, 'this driver has channels and batches')
   const journal = await openJournal<BuyerRecord>(join(parts.dir, 'buyer.journal'))
   const buyer = new JournalBuyer({ ...BUYER_DEFAULTS, ...settings }, parts, journal)
@@ -44,23 +31,18 @@ export async function createBuyer(settings: Partial<BuyerSettings>, parts: Buyer
 
 class JournalBuyer implements Buyer {
   readonly #settings: BuyerSettings
-  readonly #parts: BuyerParts
+  readonly #parts: MoneyParts
   readonly #journal: Journal<BuyerRecord>
   readonly #book = new SpendBook()
   readonly #allocator: Allocator
   readonly #paying = new Set<Promise<void>>()
   #closed = false
 
-  constructor(settings: BuyerSettings, parts: BuyerParts, journal: Journal<BuyerRecord>) {
+  constructor(settings: BuyerSettings, parts: MoneyParts, journal: Journal<BuyerRecord>) {
     this.#settings = settings
     this.#parts = parts
     this.#journal = journal
-    this.#allocator = new Allocator({
-      settings,
-      parts,
-      book: this.#book,
-      note: (record) => this.#note(record),
-    })
+    this.#allocator = new Allocator({ settings, parts, book: this.#book })
   }
 
   async start(): Promise<void> {

@@ -9,7 +9,7 @@ import { toHex } from '../../base/bytes.ts'
 import type { AllocationView } from '../driver.ts'
 import type { SellerSettings } from '../seller.ts'
 import type { SellerRecord, VoucherBook } from '../voucher-book.ts'
-import type { SellerParts } from './seller.ts'
+import type { MoneyParts } from './parts.ts'
 
 type Watched = {
   view?: AllocationView
@@ -19,7 +19,7 @@ type Watched = {
 }
 type WatchParts = {
   readonly settings: SellerSettings
-  readonly parts: Pick<SellerParts, 'driver' | 'wallet' | 'clock'>
+  readonly parts: Pick<MoneyParts, 'driver' | 'wallet' | 'clock'>
   readonly book: VoucherBook
   readonly note: (record: SellerRecord) => Promise<void>
 }
@@ -75,6 +75,7 @@ export class ChannelWatch {
     this.#looks++
     try {
       const view = await driver.allocation(channel, wallet.address)
+      if (view.amountWei !== watched.view?.amountWei) watched.waitMs = LOOK_MIN_MS
       watched.view = view
       if (view.amountWei > 0n && !this.#parts.book.isCovered(channel)) {
         await this.#parts.note({ type: 'covered', channel })

@@ -12,11 +12,11 @@ import type { SignedVoucher } from '../voucher.ts'
 import type { SellerRecord, VoucherBook } from '../voucher-book.ts'
 import { lesser } from '../wei.ts'
 import type { ChannelWatch } from './channel-watch.ts'
-import type { SellerParts } from './seller.ts'
+import type { MoneyParts } from './parts.ts'
 
 type ClaimerParts = {
   readonly settings: SellerSettings
-  readonly parts: Pick<SellerParts, 'settler' | 'clock' | 'random'>
+  readonly parts: Pick<MoneyParts, 'settler' | 'clock' | 'random'>
   readonly book: VoucherBook
   readonly watch: ChannelWatch
   readonly note: (record: SellerRecord) => Promise<void>

@@ -15,7 +15,7 @@ import type { BuyerRecord, SpendBook } from '../spend-book.ts'
 import { encodeVoucher, voucherDigest } from '../voucher.ts'
 import { lesser, owed } from '../wei.ts'
 import type { Allocator } from './allocator.ts'
-import type { BuyerParts } from './buyer.ts'
+import type { MoneyParts } from './parts.ts'
 
 export type PurchaseLimits = {
   readonly share: Uint8Array
@@ -24,7 +24,7 @@ export type PurchaseLimits = {
 }
 type PurchaseParts = {
   readonly settings: BuyerSettings
-  readonly parts: Pick<BuyerParts, 'wallet' | 'driver' | 'clock'>
+  readonly parts: Pick<MoneyParts, 'wallet' | 'driver' | 'clock'>
   readonly book: SpendBook
   readonly allocator: Allocator
   /** Applies a record to the book and journals it. */

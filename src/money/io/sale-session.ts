@@ -15,13 +15,13 @@ import { decodeVoucher, type SignedVoucher, voucherDigest } from '../voucher.ts'
 import type { SellerRecord, VoucherBook } from '../voucher-book.ts'
 import { lesser, owed } from '../wei.ts'
 import type { ChannelWatch } from './channel-watch.ts'
-import type { SellerParts } from './seller.ts'
+import type { MoneyParts } from './parts.ts'
 
 type SaleParts = {
   readonly quote: Quote
   readonly quoteBytes: Uint8Array
   readonly digest: Uint8Array
-  readonly parts: Pick<SellerParts, 'wallet' | 'driver' | 'clock'>
+  readonly parts: Pick<MoneyParts, 'wallet' | 'driver' | 'clock'>
   readonly book: VoucherBook
   readonly watch: ChannelWatch
   readonly note: (record: SellerRecord) => Promise<void>

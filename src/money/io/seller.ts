@@ -10,9 +10,7 @@ import { join } from 'node:path'
 import { assert } from '../../base/assert.ts'
 import { toHex } from '../../base/bytes.ts'
 import { CodedError } from '../../base/errors.ts'
-import type { Clock, Random } from '../../base/world.ts'
 import type { SellerTerms } from '../../tally/terms.ts'
-import type { Driver } from '../driver.ts'
 import { encodeQuote, type Quote, quoteDigest } from '../quote.ts'
 import {
   SELLER_DEFAULTS,
@@ -25,19 +23,8 @@ import { type SellerRecord, VoucherBook } from '../voucher-book.ts'
 import { ChannelWatch } from './channel-watch.ts'
 import { Claimer } from './claimer.ts'
 import { type Journal, openJournal } from './journal.ts'
+import type { MoneyParts } from './parts.ts'
 import { SaleSession } from './sale-session.ts'
-import type { Settler } from './settler.ts'
-import type { Wallet } from './wallet.ts'
-
-export type SellerParts = {
-  readonly wallet: Wallet
-  readonly driver: Driver
-  readonly settler: Settler
-  readonly clock: Clock
-  readonly random: Random
-  /** Folder for lanes and vouchers; one per wallet and chain. */
-  readonly dir: string
-}
 
 const LANES_RESERVED = 1024
 const LANES_LOW = 256
@@ -48,7 +35,7 @@ const TICK_MS = 250
 const JOURNAL_RECORDS_MAX = 50_000
 
 /** @throws {CodedError<'JOURNAL_LOCKED' | 'JOURNAL_DAMAGED' | 'JOURNAL_FAILED'>} */
-export async function createSeller(settings: Partial<SellerSettings>, parts: SellerParts): Promise<Seller> {
+export async function createSeller(settings: Partial<SellerSettings>, parts: MoneyParts): Promise<Seller> {
   assert(parts.driver.can.channel, 'this driver has channels')
   const journal = await openJournal<SellerRecord>(join(parts.dir, 'seller.journal'))
   const seller = new JournalSeller({ ...SELLER_DEFAULTS, ...settings }, parts, journal)
@@ -58,7 +45,7 @@ export async function createSeller(settings: Partial<SellerSettings>, parts: Sel
 
 class JournalSeller implements Seller {
   readonly #settings: SellerSettings
-  readonly #parts: SellerParts
+  readonly #parts: MoneyParts
   readonly #journal: Journal<SellerRecord>
   readonly #book = new VoucherBook()
   readonly #watch: ChannelWatch
@@ -71,7 +58,7 @@ class JournalSeller implements Seller {
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor(settings: SellerSettings, parts: SellerParts, journal: Journal<SellerRecord>) {
+  constructor(settings: SellerSettings, parts: MoneyParts, journal: Journal<SellerRecord>) {
     this.#settings = settings
     this.#parts = parts
     this.#journal = journal

@@ -22,7 +22,7 @@ import type { DriverHealth } from '../../driver.ts'
 
 const TIMEOUT_MS = 10_000
 
-export type EvmIdentity = { readonly chainId: number; readonly genesis: Uint8Array }
+type EvmIdentity = { readonly chainId: number; readonly genesis: Uint8Array }
 
 export type EvmChain = EvmIdentity & {
   readonly url: string

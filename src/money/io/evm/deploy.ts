@@ -10,7 +10,7 @@ import { TALLY_CHANNEL_ABI, TALLY_CHANNEL_BYTECODE } from '../../../../contracts
 import { toHex } from '../../../base/bytes.ts'
 import { CodedError } from '../../../base/errors.ts'
 import { type EvmAddress, parseAddress } from '../../address.ts'
-import type { Network } from '../../driver.ts'
+import type { Network } from '../../network.ts'
 import type { Wallet } from '../wallet.ts'
 import { signCall } from './account.ts'
 import type { EvmChain } from './chain.ts'

@@ -1,0 +1,137 @@
+// Goal: a seller and a buyer who trust each other with one window only, from quote to coins, on a real chain.
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { systemRandom } from '../../base/io/system.ts'
+import type { BuyerTerms, SellerTerms } from '../../tally/terms.ts'
+import type { Buyer } from '../buyer.ts'
+import type { Seller } from '../seller.ts'
+import { createBuyer } from './buyer.ts'
+import { startTestChain, type TestChain } from './fixture.ts'
+import { createSeller } from './seller.ts'
+
+const MIB = 1n << 20n
+const PRICE = 1_000_000_007n // odd, so that rounding shows
+const share = systemRandom.bytes(32)
+
+let world: TestChain
+before(async () => {
+  world = await startTestChain()
+})
+after(() => world[Symbol.asyncDispose]())
+
+type Deal = { seller: SellerTerms; buyer: BuyerTerms }
+async function deal(seller: Seller, buyer: Buyer, spendWeiMax = 10n ** 18n): Promise<Deal> {
+  const sellerTerms = seller.terms({ share })
+  const buyerTerms = buyer.purchase({ share, priceWeiPerMibMax: PRICE, spendWeiMax }).terms()
+  const judged = await buyerTerms.judge(sellerTerms.quote)
+  ok(judged.ok)
+  deepEqual(judged.quoteDigest, sellerTerms.quoteDigest)
+  await sellerTerms.accepted(judged.acceptance)
+  return { seller: sellerTerms, buyer: buyerTerms }
+}
+
+/** What two links do: serve within the credit, sign, credit. Returns the bytes moved. */
+async function transfer({ seller, buyer }: Deal, totalBytes: bigint, windowBytes = 1 << 20): Promise<bigint> {
+  let sent = 0n
+  let paid = 0n
+  for (let idle = 0; sent < totalBytes && idle < 100; ) {
+    const allowed = paid + BigInt(seller.creditBytes(windowBytes)) - sent
+    if (allowed <= 0n) {
+      idle++
+      await sleep(20)
+      continue
+    }
+    idle = 0
+    sent += allowed < totalBytes - sent ? allowed : totalBytes - sent
+    const tally = systemRandom.bytes(32)
+    const { payment } = await buyer.pay(tally, sent)
+    ;({ paidBytes: paid } = await seller.credit(payment, tally, sent))
+  }
+  return sent
+}
+
+test('a download is paid for exactly, claimed and withdrawn', async () => {
+  await using sellerParts = await world.person()
+  await using buyerParts = await world.person()
+  await using seller = await createSeller({ priceWeiPerMib: PRICE }, sellerParts)
+  await using buyer = await createBuyer({ budgetWei: 10n ** 18n, allocationBytes: 4n * MIB }, buyerParts)
+  const total = 20n * MIB + 12_345n
+  const before = await sellerParts.driver.balance(seller.address)
+  const agreed = await deal(seller, buyer)
+  equal(await transfer(agreed, total), total)
+  agreed.seller.finished()
+  agreed.buyer.finished()
+  const due = (total * PRICE + MIB - 1n) / MIB
+  equal(seller.status().unclaimedWei, due)
+  equal(buyer.status().spentWei, due)
+  await seller.settle()
+  const fees = sellerParts.settler.status().feesWei
+  equal((await sellerParts.driver.balance(seller.address)) - before + fees, due)
+  equal(seller.status().unclaimedWei, 0n)
+  await seller.settle() // nothing left: no second transaction
+  equal(sellerParts.settler.status().confirmed, 1)
+})
+
+test('many sellers share few transactions, and sessions of one channel share its allocation', async () => {
+  await using buyerParts = await world.person()
+  await using buyer = await createBuyer({ budgetWei: 10n ** 18n, allocationBytes: 8n * MIB }, buyerParts)
+  await using stack = new AsyncDisposableStack()
+  const deals: Deal[] = []
+  for (let i = 0; i < 4; i++) {
+    const seller = stack.use(await createSeller({ priceWeiPerMib: PRICE }, stack.use(await world.person())))
+    deals.push(await deal(seller, buyer), await deal(seller, buyer))
+  }
+  const moved = await Promise.all(deals.map((agreed) => transfer(agreed, 3n * MIB)))
+  deepEqual(moved, Array(8).fill(3n * MIB))
+  ok(buyerParts.settler.status().confirmed <= 4, `took ${buyerParts.settler.status().confirmed} transactions`)
+})
+
+test('without an allocation a seller serves one window, then waits', async () => {
+  await using sellerParts = await world.person()
+  await using buyerParts = await world.person()
+  await using seller = await createSeller({ priceWeiPerMib: PRICE }, sellerParts)
+  // A budget of one window's price: judged fine, promised, but the chain backs no more.
+  await using buyer = await createBuyer(
+    { budgetWei: PRICE * 3n, allocationBytes: MIB, allocateDelayMs: 60_000 },
+    buyerParts,
+  )
+  const agreed = await deal(seller, buyer)
+  equal(
+    agreed.seller.creditBytes(16 << 20),
+    1 << 20,
+    'a grown window does not matter before the chain backs it',
+  )
+  equal(await transfer(agreed, 3n * MIB), MIB)
+  const second = await deal(seller, buyer)
+  equal(second.seller.creditBytes(1 << 20), 0, 'one free window a channel, not one a session')
+})
+
+test('limits hold: the download, the budget, the price', async () => {
+  await using sellerParts = await world.person()
+  await using buyerParts = await world.person()
+  await using seller = await createSeller({ priceWeiPerMib: PRICE }, sellerParts)
+  await using buyer = await createBuyer({ budgetWei: PRICE * 5n }, buyerParts)
+  const small = await deal(seller, buyer, PRICE * 2n)
+  await rejects(small.buyer.pay(systemRandom.bytes(32), 3n * MIB), { code: 'SPEND_LIMIT' })
+  await small.buyer.pay(systemRandom.bytes(32), 2n * MIB)
+  const exhausted = buyer.purchase({ share, priceWeiPerMibMax: PRICE, spendWeiMax: PRICE * 2n })
+  deepEqual(await exhausted.terms().judge(seller.terms({ share }).quote), {
+    ok: false,
+    reason: 'spend-limit',
+  })
+  const other = buyer.purchase({
+    share: systemRandom.bytes(32),
+    priceWeiPerMibMax: PRICE,
+    spendWeiMax: 10n ** 18n,
+  })
+  deepEqual(await other.terms().judge(seller.terms({ share }).quote), {
+    ok: false,
+    reason: 'quote-wrong-share',
+  })
+  const cheap = buyer.purchase({ share, priceWeiPerMibMax: PRICE - 1n, spendWeiMax: 10n ** 18n })
+  deepEqual(await cheap.terms().judge(seller.terms({ share }).quote), {
+    ok: false,
+    reason: 'quote-price-too-high',
+  })
+})
