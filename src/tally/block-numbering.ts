@@ -44,7 +44,7 @@ export class BlockNumbering {
     return this.#layout.payloadBytes
   }
 
-  /** The blocks that hold payload of [begin, begin + length) of a piece; none when it is all padding. */
+  /** The blocks that hold payload of [begin, begin + length) of a piece; none for padding, v1 runs may overlap. */
   runs(piece: number, begin: number, length: number): Run[] {
     const spans = this.#layout.spans(piece, begin, length)
     if (this.#firstLeaf !== undefined) {
@@ -56,7 +56,7 @@ export class BlockNumbering {
     return spans.map(({ at, length: bytes }) => run(first, begin + at, begin + at + bytes))
   }
 
-  /** Payload bytes of whole blocks: what their runs can be worth at most. Runs beyond the share count nothing. */
+  /** Payload of whole blocks: the most that disjoint runs can be worth. Runs beyond the share count nothing. */
   payloadBytesOf(runs: readonly Run[]): number {
     const firstLeaf = this.#firstLeaf
     let sum = 0

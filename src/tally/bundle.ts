@@ -63,7 +63,11 @@ const scopeSchema = v.variant('kind', [
   v.strictObject({ kind: v.literal('tracker'), key: hex(32) }),
   v.strictObject({
     kind: v.literal('registry'),
-    chainId: v.pipe(v.string(), v.regex(/^(0|[1-9][0-9]{0,77})$/), v.transform((digits) => BigInt(digits))),
+    chainId: v.pipe(
+      v.string(),
+      v.regex(/^(0|[1-9][0-9]{0,77})$/),
+      v.transform((digits) => BigInt(digits)),
+    ),
     genesis: hex(32),
     address: hex(20),
     authorityKey: hex(32),
