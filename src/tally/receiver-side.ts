@@ -163,7 +163,6 @@ export class ReceiverSide {
       bytesEqual(open.senderNonce, peer.nonce) &&
       bytesEqual(open.receiverNonce, nonce) &&
       bytesEqual(open.transport, connection.transport)
-    if (!fits) console.error('DBG', bytesEqual(open.share, share), bytesEqual(open.senderKey, peer.swarmKey), bytesEqual(open.receiverKey, parts.swarmKey.publicKey), bytesEqual(open.senderNonce, peer.nonce), bytesEqual(open.receiverNonce, nonce), bytesEqual(open.transport, connection.transport), open.share, share)
     if (!fits) throw new CodedError('OPEN_FIELDS', 'the Open is not about this connection')
     if (Math.abs(open.openedS - nowS) > OPENED_SKEW_S) {
       throw new CodedError('OPEN_TIME', 'the Open is dated too early or too late')

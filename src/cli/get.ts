@@ -1,0 +1,150 @@
+/**
+ * `get`: downloads from everything that has it, and keeps sharing when asked to.
+ *
+ * @module
+ */
+import { dirname, join, resolve } from 'node:path'
+import { systemClock } from '../base/io/system.ts'
+import type { Config } from '../node/config.ts'
+import { type Downloading, type DownloadRequest, startDownload } from '../node/download.ts'
+import { lockHome } from '../node/home.ts'
+import { keepShare } from '../node/home-shares.ts'
+import { createNode } from '../node/node.ts'
+import { type Fault, faultOf, reportOf } from '../node/report.ts'
+import { findTarget } from '../node/target.ts'
+import { type Context, UsageError, untilStopped } from './context.ts'
+import { formatBytes, formatSpan, formatSpeed, parseAddress, parseWei } from './format.ts'
+import { listenAddresses } from './listen.ts'
+import { createProgress } from './progress.ts'
+
+type GetOptions = {
+  readonly out?: string
+  readonly peer?: readonly string[]
+  readonly source?: readonly string[]
+  readonly only?: readonly string[]
+  readonly maxPrice?: string
+  readonly seed?: boolean
+  readonly stay?: boolean
+  readonly port?: string
+  readonly httpPort?: string
+  readonly host?: string
+  readonly discovery: boolean
+}
+
+const PROGRESS_MS = 250
+
+function protocolsOf(only: readonly string[] | undefined): ReadonlySet<'bt' | 'http'> {
+  const chosen = new Set(only ?? ['bt', 'http'])
+  for (const name of chosen) {
+    if (name !== 'bt' && name !== 'http') throw new UsageError(`--only knows bt and http, not "${name}"`)
+  }
+  return chosen as ReadonlySet<'bt' | 'http'>
+}
+
+/** Peers reach us when we are announced, or when a port was asked for. */
+async function listening(config: Config, options: GetOptions, protocols: ReadonlySet<'bt' | 'http'>) {
+  const wanted = new Set(protocols)
+  const stays = options.seed || options.stay || config.auto_seed
+  if (!options.discovery && options.port === undefined) wanted.delete('bt')
+  if (!stays && options.httpPort === undefined) wanted.delete('http')
+  return listenAddresses(config, options, wanted)
+}
+
+async function requestOf(
+  context: Context,
+  text: string,
+  options: GetOptions,
+): Promise<{ request: DownloadRequest; config: Config }> {
+  const { signal } = context
+  const config = await context.config()
+  const nodes = options.source ?? []
+  const found = await findTarget(text, { nodes, signal })
+  const { money } = config
+  const request: DownloadRequest = {
+    ...found,
+    outputFolder: resolve(options.out ?? (config.downloads_dir === '' ? '.' : config.downloads_dir)),
+    peers: [...found.peers, ...(options.peer ?? []).map(parseAddress)],
+    httpNodes: [...found.httpNodes, ...nodes],
+    protocols: protocolsOf(options.only),
+    discovery: options.discovery,
+    priceWeiPerMibMax:
+      options.maxPrice === undefined ? money.max_price_wei_per_mib : parseWei(options.maxPrice),
+    spendWeiMax: money.spend_max_wei,
+    priceWeiPerMib: money.price_wei_per_mib,
+    signal,
+  }
+  return { request, config }
+}
+
+/** Draws progress and gathers faults until the download is complete, fails or is stopped. */
+async function watch(context: Context, { download }: Downloading): Promise<Fault[]> {
+  const { output, signal } = context
+  const faults: Fault[] = []
+  const progress = createProgress(process.stderr, systemClock.nowMs)
+  const listen = async () => {
+    for await (const event of download.events) {
+      const fault = faultOf(event)
+      if (fault) faults.push(fault)
+      if (event.type === 'state' && event.message !== '') output.log(`${event.state}: ${event.message}`)
+      if (event.type === 'finished') return
+    }
+  }
+  const draw = () => {
+    const { verifiedBytes: doneBytes, wantedBytes: totalBytes, bytesPerS, state, sources } = download.status()
+    progress.update({ name: download.share.name, doneBytes, totalBytes, bytesPerS, state, sources })
+  }
+  const timer = setInterval(draw, PROGRESS_MS)
+  void listen()
+  try {
+    await Promise.race([download.finished, untilStopped(signal)])
+  } finally {
+    clearInterval(timer)
+    progress.clear()
+  }
+  return faults
+}
+
+export async function get(context: Context, link: string, options: GetOptions): Promise<void> {
+  const { home, output, signal } = context
+  const startMs = systemClock.monotonicMs()
+  const { request, config } = await requestOf(context, link, options)
+  await using lock = await lockHome(home)
+  void lock
+  await using node = await createNode({
+    home,
+    config,
+    ...(process.env['TALLYSWARM_PASSWORD'] ? { password: process.env['TALLYSWARM_PASSWORD'] } : {}),
+    ...(await listening(config, options, request.protocols)),
+    withMoney: request.priceWeiPerMibMax > 0n || request.priceWeiPerMib > 0n,
+    log: output.log,
+  })
+  await using downloading = await startDownload(node, request)
+  const { download } = downloading
+  const faults = await watch(context, downloading)
+  const complete = download.status().state === 'complete'
+  const report = reportOf(download, faults)
+  const seconds = (systemClock.monotonicMs() - startMs) / 1000
+  if (!complete) {
+    process.exitCode = 1
+    output.result({ ok: false, seconds, ...report }, [
+      `stopped at ${formatBytes(report.bytes)}; the same command goes on from there`,
+    ])
+    return
+  }
+  if (options.stay) output.say('BENCH_DONE')
+  output.result({ ok: true, seconds, ...report }, [
+    `${report.path}  ${formatBytes(report.bytes)} in ${formatSpan(seconds * 1000)} (${formatSpeed(report.bytes / seconds)})`,
+    ...report.sources.map(
+      (source) => `  ${source.protocol} ${source.label}  ${formatBytes(source.verifiedBytes)}`,
+    ),
+    ...report.faults.map((fault) => `  ${fault.kind}: ${fault.label}: ${fault.detail}`),
+  ])
+  if (!(options.seed || options.stay || config.auto_seed)) return
+  const { share } = downloading
+  if (request.torrentBytes) {
+    const { torrentBytes, priceWeiPerMib, discovery } = request
+    const rootPath = join(dirname(report.path), share.name)
+    await keepShare(home, { share, torrentBytes, rootPath, priceWeiPerMib, discovery })
+  }
+  await untilStopped(signal)
+}

@@ -1,0 +1,91 @@
+/**
+ * A node: one listener for peers, one HTTP server, one disk, one tally journal, and the shares and downloads on them.
+ * The only place where the protocols meet.
+ *
+ * @module
+ */
+import { systemClock, systemRandom } from '../base/io/system.ts'
+import type { Address } from '../base/world.ts'
+import type { BittorrentHost } from '../bittorrent/contract.ts'
+import { createBittorrentHost } from '../bittorrent/io/host.ts'
+import { type Announcer, createAnnouncer } from '../discovery/io/announcer.ts'
+import type { ShareServer } from '../http/contract.ts'
+import { createShareServer } from '../http/io/server.ts'
+import { createStoreHost, type StoreHost } from '../transfer/io/store-host.ts'
+import type { Config } from './config.ts'
+import type { Home } from './home.ts'
+import { Keys } from './keys.ts'
+import { type Money, openMoney } from './money.ts'
+import { openTallies, strangerPolicy, type Tallies } from './tallies.ts'
+import { USER_AGENT } from './version.ts'
+
+export type NodeOptions = {
+  readonly home: Home
+  readonly config: Config
+  readonly password?: string
+  /** Where to listen; absent: not at all. Port 0: any free one. */
+  readonly bittorrent?: Address
+  readonly http?: Address
+  /** Opens wallet and chain; needs money.rpc_url. */
+  readonly withMoney: boolean
+  readonly log: (line: string) => void
+}
+
+/** What shares and downloads of a node work with. */
+export type Node = AsyncDisposable & {
+  readonly options: NodeOptions
+  readonly store: StoreHost
+  readonly bittorrent: BittorrentHost
+  readonly announcer: Announcer
+  readonly http?: ShareServer
+  readonly tallies?: Tallies
+  readonly money?: Money
+}
+
+const CONNECTIONS_MAX = 2_000
+
+export async function createNode(options: NodeOptions): Promise<Node> {
+  const { home, config, log } = options
+  await using opened = new AsyncDisposableStack()
+  const keys = new Keys(home, options.password)
+  const store = opened.use(createStoreHost())
+  const money = options.withMoney ? opened.use(await openMoney(config.money, home, keys)) : undefined
+  const tallies = config.tally.enabled
+    ? opened.use(await openTallies(config.tally, { home, keys, log, ...(money ? { money } : {}) }))
+    : undefined
+  const strangers = strangerPolicy(config.tally.peers_without)
+  const bittorrent = opened.use(
+    await createBittorrentHost({
+      listen: options.bittorrent,
+      connectionsMax: CONNECTIONS_MAX,
+      swarm: {
+        peersMax: config.bittorrent.peers_max,
+        uploadSlots: config.bittorrent.upload_slots,
+        noTallyPolicy: strangers,
+      },
+    }),
+  )
+  const http = options.http
+    ? opened.use(
+        await createShareServer(
+          { listen: options.http, plainClients: strangers },
+          { clock: systemClock, peerId: bittorrent.peerId },
+        ),
+      )
+    : undefined
+  const reach = config.network.allow_private ? 'local' : 'public'
+  const announcer = opened.use(
+    createAnnouncer({ userAgent: USER_AGENT, reach }, { clock: systemClock, random: systemRandom }),
+  )
+  const stack = opened.move()
+  return {
+    options,
+    store,
+    bittorrent,
+    announcer,
+    ...(http ? { http } : {}),
+    ...(tallies ? { tallies } : {}),
+    ...(money ? { money } : {}),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}
