@@ -8,7 +8,8 @@ import type { PeerStatus } from './contract.ts'
 import type { PeerSession } from './peer-session.ts'
 
 export function peerStatusOf(session: PeerSession): PeerStatus {
-  const { options, extensions, pieces, download, upload, tally } = session
+  const { options, extensions, exchange, tally } = session
+  const { pieces, download, upload } = exchange
   return {
     address: options.stream.remote,
     peerId: Array.from(options.remote.peerId, printable).join(''),
@@ -18,15 +19,15 @@ export function peerStatusOf(session: PeerSession): PeerStatus {
     pieces: pieces.bits?.count ?? 0,
     isSeed: pieces.isSeed,
     weChoke: upload?.choked ?? true,
-    peerChokes: session.peerChokes,
+    peerChokes: exchange.peerChokes,
     weAreInterested: download?.interested ?? false,
-    peerInterested: session.peerInterested,
+    peerInterested: exchange.peerInterested,
     snubbed: download?.snubbed ?? false,
     requestsOutstanding: download?.outstanding ?? 0,
-    receivedBytes: session.receivedBytes,
-    sentBytes: upload?.sentBytes ?? 0,
-    verifiedBytes: session.verifiedBytes,
-    wastedBytes: session.wastedBytes,
+    receivedBytes: exchange.receivedBytes,
+    sentBytes: exchange.sentBytes,
+    verifiedBytes: exchange.verifiedBytes,
+    wastedBytes: exchange.wastedBytes,
     downloadBytesPerS: download?.rate.bytesPerS ?? 0,
     uploadBytesPerS: upload?.rate.bytesPerS ?? 0,
     ...(tally.state && { tally: tally.state }),
@@ -36,12 +37,13 @@ export function peerStatusOf(session: PeerSession): PeerStatus {
 const printable = (value: number): string => (value > 0x20 && value < 0x7f ? String.fromCharCode(value) : '.')
 
 export function chokePeerOf(session: PeerSession): ChokePeer {
-  const { options, upload, download, tally, extensions } = session
+  const { options, exchange, tally, extensions } = session
+  const { upload, download } = exchange
   return {
     id: options.id,
-    interested: session.peerInterested,
+    interested: exchange.peerInterested,
     choked: upload?.choked ?? true,
-    changedMs: session.chokeChangedMs,
+    changedMs: exchange.chokeChangedMs,
     downloadBytesPerS: download?.rate.bytesPerS ?? 0,
     uploadBytesPerS: upload?.rate.bytesPerS ?? 0,
     tallies: talliesOf(),

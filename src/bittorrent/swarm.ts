@@ -246,12 +246,12 @@ export class TorrentSwarm implements Swarm, SessionSwarm {
   closed(session: PeerSession, code: string): void {
     if (!this.#sessions.delete(session.options.id)) return
     const nowMs = this.nowMs()
-    this.#past.receivedBytes += session.receivedBytes
-    this.#past.sentBytes += session.upload?.sentBytes ?? 0
+    this.#past.receivedBytes += session.exchange.receivedBytes
+    this.#past.sentBytes += session.exchange.sentBytes
     this.#count(code)
     const { dialled } = session.options
     if (dialled !== undefined) {
-      if (session.receivedBytes > 0) this.#dialing.book.proved(dialled)
+      if (session.exchange.receivedBytes > 0) this.#dialing.book.proved(dialled)
       this.#dialing.book.ended(dialled, nowMs)
     }
     this.#magnet.peerGone(session, nowMs)
@@ -308,11 +308,12 @@ export class TorrentSwarm implements Swarm, SessionSwarm {
   }
 
   #apply(unchoked: ReadonlySet<number>): void {
-    for (const session of [...this.#sessions.values()]) session.setChoked(!unchoked.has(session.options.id))
+    for (const session of [...this.#sessions.values()])
+      session.exchange.setChoked(!unchoked.has(session.options.id))
   }
 
   #isIdleSeed(session: PeerSession, nowMs: number): boolean {
     const weSeed = this.transfer?.reader.have.isFull ?? false
-    return weSeed && session.pieces.isSeed && nowMs - session.lastUsefulMs > SEEDS_IDLE_MS
+    return weSeed && session.exchange.pieces.isSeed && nowMs - session.lastUsefulMs > SEEDS_IDLE_MS
   }
 }
