@@ -77,8 +77,10 @@ test('kill -9: journaled pieces are hashed again, a damaged one is fetched again
   deepEqual(bench.read('x'), sample.contents.get('x'))
 })
 
+const PRLIMIT = '/usr/bin/prlimit' // util-linux
+
 function limitFileSize({ process }: Child, bytes: string): void {
-  execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:`])
+  execFileSync(PRLIMIT, ['--pid', String(process.pid), `--fsize=${bytes}:`])
 }
 
 // RLIMIT_FSIZE stands for the full disk: it is the kernel that refuses the write.
