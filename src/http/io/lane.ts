@@ -26,7 +26,7 @@ export class RequestFailed extends CodedError {
 }
 
 /** After a 429 our link gets this long to sign before we ask again anyway. */
-const SIGN_WAIT_MS = 250
+const SIGN_WAIT_MS = 100
 /** Asks in vain after which the blocks go back: others may have them. */
 const CHOKED_ASKS_MAX = 8
 
@@ -64,6 +64,7 @@ export async function fetchRange(
         space += bytes.length
       })
       start = end
+      stepMax *= 2
       choked = 0
       continue
     }
@@ -73,8 +74,10 @@ export async function fetchRange(
       client.forget(url)
       throw new RequestFailed(verdict, request)
     }
-    const allowed = Math.floor(Number(response.headers[ALLOWANCE_HEADER.toLowerCase()] ?? 0) / BLOCK_BYTES)
-    if (allowed >= 1) stepMax = allowed * BLOCK_BYTES
+    const allowed =
+      BLOCK_BYTES * Math.floor(Number(response.headers[ALLOWANCE_HEADER.toLowerCase()]) / BLOCK_BYTES)
+    // A little allowance is taken at once; before next to none is, the signature that is due comes first.
+    if (allowed * 4 >= end - start || (allowed > 0 && choked > 1)) stepMax = allowed
     else await session.settled(SIGN_WAIT_MS)
   }
 }

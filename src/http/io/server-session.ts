@@ -34,6 +34,8 @@ export class ServerSession {
   readonly link: TallyLink
   #outgoing: Uint8Array[] = []
   #wake: (() => void) | undefined
+  /** Frames came with this request, and the link has not said yet what they change. */
+  #beingJudged = false
 
   constructor({ shareId, peer, transport, label, createLink, onViolation }: ServerSessionParts) {
     this.shareId = shareId
@@ -56,21 +58,26 @@ export class ServerSession {
   /** @throws {DecodeError} as the link does */
   receive(frames: readonly Uint8Array[]): void {
     for (const frame of frames) this.link.receiveFrame(frame)
+    this.#beingJudged ||= frames.length > 0
   }
 
-  /** Waits for room to send `bytes`, or for a frame that may bring it, at most `waitMs`. Returns whether there is room. */
+  /**
+   * Whether `bytes` may be sent. Frames of this request may still be under judgement, so their effect is waited for,
+   * at most `waitMs`. Without such frames waiting is in vain: new ones come by this connection's next request.
+   */
   async allowance(bytes: number, waitMs: number): Promise<boolean> {
+    const judging = this.#beingJudged
+    this.#beingJudged = false
     if (this.link.maySend(bytes)) return true
-    if (this.#outgoing.length === 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, waitMs)
-        this.#wake = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-      })
-      this.#wake = undefined
-    }
+    if (!judging) return false
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, waitMs)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#wake = undefined
     return this.link.maySend(bytes)
   }
 
