@@ -16,10 +16,11 @@ import { createTallyLinkFactory } from '../tally/link-factory.ts'
 import type { Membership, StrangerPolicy } from '../tally/link-settings.ts'
 import { shareIdOf } from '../tally/share-id.ts'
 import type { Config } from './config.ts'
-import { membershipsFor } from './credentials.ts'
+import { standingWith } from './credentials.ts'
 import type { Home } from './home.ts'
 import type { Keys } from './keys.ts'
 import type { Money } from './money.ts'
+import { noteContext } from './tally-context.ts'
 
 /** What a share is worth to us: what we ask, and what we buy it with. */
 export type Dealing = { readonly priceWeiPerMib: bigint; readonly purchase?: Purchase }
@@ -51,13 +52,14 @@ export async function openTallies(
     async linksFor(share, { priceWeiPerMib, purchase }) {
       const id = shareIdOf(share)
       const swarmKey = await keys.swarmKey(id, ed25519)
-      const memberships: readonly Membership[] =
+      const standing =
         settings.authority === ''
-          ? []
-          : await membershipsFor(
-              { authority: settings.authority, share: id, swarmKey },
-              { keys, ed25519, log },
-            )
+          ? undefined
+          : await standingWith({ authority: settings.authority, share: id, swarmKey }, { keys, ed25519, log })
+      const { payloadBytes } = share.layout
+      const scope = standing ? { scope: standing.scope } : {}
+      await noteContext(home, { share: id, payloadBytes, name: share.name, ...scope })
+      const memberships: readonly Membership[] = standing ? [standing.membership] : []
       const unitBytes = share.layout.pieceLength
       const seller = money?.seller
       return createTallyLinkFactory(
