@@ -12,7 +12,7 @@ import type { Share } from '../../src/content/share.ts'
 import type { Ed25519Key } from '../../src/crypto/ed25519.ts'
 import { createNodeEd25519 } from '../../src/crypto/io/ed25519.ts'
 import { encodeCredential, type SignedBytes } from '../../src/tally/credential.ts'
-import { decodeFrame, type Frame } from '../../src/tally/frames.ts'
+import { decodeFrame, encodeFrame, type Frame, type Hello } from '../../src/tally/frames.ts'
 import { systemSchedule } from '../../src/tally/io/schedule.ts'
 import type { TallyLink } from '../../src/tally/link.ts'
 import { createTallyLinkFactory } from '../../src/tally/link-factory.ts'
@@ -73,6 +73,9 @@ type PairOptions = {
   readonly settings?: Partial<TallyLinkSettings>
   readonly alice?: Partial<TallyLinkParts>
   readonly bob?: Partial<TallyLinkParts>
+  readonly authority?: TestAuthority
+  /** What Bob says instead of his HELLO; undefined: nothing. */
+  readonly bobHello?: (hello: Hello, pair: Pair) => Frame | undefined
 }
 
 type PartsOf = Partial<TallyLinkParts> & { readonly swarmKey: Ed25519Key; readonly credential: SignedBytes }
@@ -159,6 +162,12 @@ export class Pair implements AsyncDisposable {
     }
   }
 
+  /** Delivers half a MiB from Alice to Bob and lets him sign for it. */
+  async begin(): Promise<void> {
+    await this.deliver(this.alice, this.bob, 2 ** 19)
+    await this.settled()
+  }
+
   /** Puts bytes on the pipe as if `from` had said them. */
   inject(from: Party, frame: Uint8Array): void {
     if (from === this.alice) this.#carry(this.bob.link, 'bob', frame)
@@ -194,7 +203,7 @@ export class Pair implements AsyncDisposable {
 
 export async function createPair(options: PairOptions = {}): Promise<Pair> {
   const share = options.share ?? oneFileShare(options.bytes ?? 4 * 2 ** 20)
-  const pair = new Pair(share, await createTestAuthority())
+  const pair = new Pair(share, options.authority ?? (await createTestAuthority()))
   const settings: TallyLinkSettings = {
     share,
     unitBytes: BLOCK,
@@ -205,5 +214,13 @@ export async function createPair(options: PairOptions = {}): Promise<Pair> {
   const [alice, bob] = [await partsOf(pair, options.alice), await partsOf(pair, options.bob)]
   pair.join('alice', settings, alice)
   pair.join('bob', settings, bob)
+  const { bobHello } = options
+  if (bobHello !== undefined) {
+    pair.bob.tamper = (bytes) => {
+      const frame = decodeFrame(bytes)
+      const said = frame.type === 'hello' ? bobHello(frame, pair) : frame
+      return said && encodeFrame(said)
+    }
+  }
   return pair
 }
