@@ -12,12 +12,11 @@
  */
 import { assert } from '../base/assert.ts'
 import { DecodeError } from '../base/errors.ts'
+import { ByteWriter } from './byte-writer.ts'
 
 export type Bencode = bigint | Uint8Array | readonly Bencode[] | BencodeDict
 export type BencodeDict = ReadonlyMap<string, Bencode>
-/**
- * What the encoder takes: as decoded, and for convenience safe integers, text (as UTF-8) and plain objects.
- */
+/** What the encoder takes: as decoded, and for convenience safe integers, text (UTF-8), plain objects. */
 export type BencodeInput =
   | bigint
   | number
@@ -27,7 +26,7 @@ export type BencodeInput =
   | ReadonlyMap<string, BencodeInput>
   | { readonly [key: string]: BencodeInput | undefined }
 
-export type BencodeErrorCode =
+type BencodeErrorCode =
   | 'BENCODE_TOO_LARGE'
   | 'BENCODE_TOO_DEEP'
   | 'BENCODE_TOO_MANY_ITEMS'
@@ -48,15 +47,12 @@ export type BencodeOptions = {
   readonly depthMax?: number
   /** Values in all, dictionary keys not counted. */
   readonly itemsMax?: number
-  /**
-   * Accept keys out of order, as some clients send them in BEP 10 messages. Duplicates are refused all the
-   * same.
-   */
+  /** Accept keys out of order, as some clients send them in BEP 10 messages; duplicates never. */
   readonly lenientKeys?: boolean
 }
 
 /** Limits for one message of a peer or tracker; torrents have their own (`metainfo.ts`). */
-export const BENCODE_MESSAGE_LIMITS = { bytesMax: 2 ** 20, depthMax: 32, itemsMax: 20_000 } as const
+const MESSAGE_LIMITS = { bytesMax: 2 ** 20, depthMax: 32, itemsMax: 20_000 } as const
 /** An integer has at most a 64-bit value in every format we know, sign and 20 digits. */
 const INTEGER_CHARACTERS_MAX = 21
 
@@ -97,8 +93,7 @@ export function decodeBencodePrefix(
 }
 
 /**
- * A dictionary and, for each of its keys, the exact bytes (a view) of the value: what an info hash is taken
- * over.
+ * A dictionary and the exact bytes (a view) of each of its values: what an info hash is taken over.
  *
  * @throws {DecodeError<BencodeErrorCode>}
  */
@@ -106,12 +101,10 @@ export function decodeBencodeSlices(
   bytes: Uint8Array,
   options: BencodeOptions = {},
 ): { readonly dict: BencodeDict; readonly slices: ReadonlyMap<string, Uint8Array> } {
-  if (bytes.length > 0 && bytes[0] !== D) throw fail('BENCODE_NOT_A_DICT', 'expected a dictionary', 0)
   const reader = new Reader(bytes, options)
   const slices = new Map<string, Uint8Array>()
-  const dict = reader.value(0, (key, start) =>
-    slices.set(key, bytes.subarray(start, reader.at)),
-  ) as BencodeDict
+  const dict = reader.value(0, (key, start) => slices.set(key, reader.since(start)))
+  if (!isDict(dict)) throw fail('BENCODE_NOT_A_DICT', 'expected a dictionary', 0)
   if (reader.at !== bytes.length) throw fail('BENCODE_TRAILING_BYTES', 'bytes after the value', reader.at)
   return { dict, slices }
 }
@@ -132,7 +125,7 @@ export function keyBytes(key: string): Uint8Array {
 /** The dictionary key for some bytes. */
 export function keyOf(bytes: Uint8Array): string {
   let key = ''
-  for (const value of bytes) key += String.fromCharCode(value)
+  for (let i = 0; i < bytes.length; i++) key += String.fromCharCode(bytes[i]!)
   return key
 }
 
@@ -150,7 +143,7 @@ class Reader {
   #itemsLeft: number
 
   constructor(bytes: Uint8Array, options: BencodeOptions) {
-    const { bytesMax, depthMax, itemsMax } = { ...BENCODE_MESSAGE_LIMITS, ...options }
+    const { bytesMax, depthMax, itemsMax } = { ...MESSAGE_LIMITS, ...options }
     if (bytes.length > bytesMax) throw fail('BENCODE_TOO_LARGE', `more than ${bytesMax} bytes`, bytesMax)
     // Views of a Buffer would be Buffers, and so leak Node into whoever holds them.
     this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -247,9 +240,9 @@ class Reader {
 
 /** Canonical bytes: sorted keys, entries that are `undefined` left out. */
 export function encodeBencode(value: BencodeInput): Uint8Array {
-  const writer = new Writer()
-  writer.value(value)
-  return writer.bytes()
+  const out = new ByteWriter()
+  write(value, out)
+  return out.bytes()
 }
 
 // Array.isArray does not narrow a readonly array out of a union.
@@ -257,59 +250,34 @@ const isList = (value: BencodeInput): value is readonly BencodeInput[] => Array.
 
 const encoder = new TextEncoder()
 
-/** Output in one array that doubles: a torrent of many files has millions of parts. */
-class Writer {
-  #bytes = new Uint8Array(1024)
-  #length = 0
-
-  bytes(): Uint8Array {
-    return this.#bytes.slice(0, this.#length)
+function write(value: BencodeInput, out: ByteWriter): void {
+  if (typeof value === 'bigint' || typeof value === 'number') {
+    assert(typeof value === 'bigint' || Number.isSafeInteger(value), 'an integer is safe or a bigint')
+    out.ascii(`i${value}e`)
+  } else if (typeof value === 'string') {
+    writeString(encoder.encode(value), out)
+  } else if (value instanceof Uint8Array) {
+    writeString(value, out)
+  } else if (isList(value)) {
+    out.ascii('l')
+    for (const item of value) write(item, out)
+    out.ascii('e')
+  } else {
+    writeDict(value instanceof Map ? [...value] : Object.entries(value), out)
   }
+}
 
-  value(value: BencodeInput): void {
-    if (typeof value === 'bigint' || typeof value === 'number') {
-      assert(typeof value === 'bigint' || Number.isSafeInteger(value), 'an integer is safe or a bigint')
-      this.#text(`i${value}e`)
-    } else if (typeof value === 'string') {
-      this.#string(encoder.encode(value))
-    } else if (value instanceof Uint8Array) {
-      this.#string(value)
-    } else if (isList(value)) {
-      this.#text('l')
-      for (const item of value) this.value(item)
-      this.#text('e')
-    } else {
-      this.#dict(value instanceof Map ? [...value] : Object.entries(value))
-    }
-  }
+function writeString(bytes: Uint8Array, out: ByteWriter): void {
+  out.ascii(`${bytes.length}:`)
+  out.append(bytes)
+}
 
-  #dict(entries: [string, BencodeInput | undefined][]): void {
-    this.#text('d')
-    for (const [key, value] of entries.sort(([a], [b]) => (a < b ? -1 : 1))) {
-      if (value === undefined) continue
-      this.#string(keyBytes(key))
-      this.value(value)
-    }
-    this.#text('e')
+function writeDict(entries: [string, BencodeInput | undefined][], out: ByteWriter): void {
+  out.ascii('d')
+  for (const [key, value] of entries.sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (value === undefined) continue
+    writeString(keyBytes(key), out)
+    write(value, out)
   }
-
-  #string(bytes: Uint8Array): void {
-    this.#text(`${bytes.length}:`)
-    this.#raw(bytes)
-  }
-
-  #text(ascii: string): void {
-    this.#raw(encoder.encode(ascii))
-  }
-
-  #raw(bytes: Uint8Array): void {
-    const end = this.#length + bytes.length
-    if (end > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(end, 2 * this.#bytes.length))
-      grown.set(this.#bytes)
-      this.#bytes = grown
-    }
-    this.#bytes.set(bytes, this.#length)
-    this.#length = end
-  }
+  out.ascii('e')
 }

@@ -56,13 +56,18 @@ export type TorrentInput = TorrentExtras & {
 
 export type CreatedTorrent = { readonly torrentBytes: Uint8Array; readonly share: Share }
 
-const AUTO_PIECES_MAX = 2_048
+const AUTO_PIECES = 2_048
 const AUTO_PIECE_LENGTH_MAX = 16 * 2 ** 20
 
-/** The smallest piece length that makes at most 2,048 pieces, from 16 KiB to 16 MiB. */
-export function choosePieceLength(payloadBytes: number): number {
+/**
+ * The smallest piece length, from 16 KiB to 16 MiB, that makes at most 2,048 pieces or two a file: files start on
+ * piece boundaries, so that long pieces would only add padding where most files are short.
+ */
+export function choosePieceLength(fileLengths: readonly number[]): number {
+  const piecesMax = Math.max(AUTO_PIECES, 2 * fileLengths.length)
   let pieceLength = 16_384
-  while (pieceLength < AUTO_PIECE_LENGTH_MAX && payloadBytes > pieceLength * AUTO_PIECES_MAX) pieceLength *= 2
+  const pieces = () => fileLengths.reduce((sum, length) => sum + Math.ceil(length / pieceLength), 0)
+  while (pieceLength < AUTO_PIECE_LENGTH_MAX && pieces() > piecesMax) pieceLength *= 2
   return pieceLength
 }
 

@@ -30,8 +30,8 @@ export type Ed2kLink = {
 }
 
 /** A terabyte's part hashes have 3.6 million characters; eMule's own files end at 256 GiB. */
-export const ED2K_LINK_CHARACTERS_MAX = 2 ** 20
-export const ED2K_LENGTH_MAX = 256 * 2 ** 30
+const ED2K_LINK_CHARACTERS_MAX = 2 ** 20
+const ED2K_LENGTH_MAX = 256 * 2 ** 30
 const ITEMS_MAX = 200
 const HASH_HEX = /^[0-9a-f]{32}$/i
 

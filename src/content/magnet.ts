@@ -15,7 +15,7 @@ import { formatAddress, parseAddress } from './address-text.ts'
 import { fromBase32 } from './base32.ts'
 
 /** Inclusive file indexes. */
-export type FileRange = { readonly first: number; readonly last: number }
+type FileRange = { readonly first: number; readonly last: number }
 
 export type Magnet = {
   readonly infoHashV1?: InfoHashV1
@@ -31,9 +31,9 @@ export type Magnet = {
   readonly length?: number
 }
 
-export const MAGNET_CHARACTERS_MAX = 65_536
+const MAGNET_CHARACTERS_MAX = 65_536
 /** Of each kind: trackers, web seeds, peers, file ranges. */
-export const MAGNET_ITEMS_MAX = 200
+const MAGNET_ITEMS_MAX = 200
 const FILE_INDEX_MAX = 0xffff_ffff
 
 const bad = (code: string, message: string) => new DecodeError(code, message)

@@ -11,7 +11,7 @@ import { BLOCK_BYTES, Layout, type LayoutFile } from './layout.ts'
 
 export const PIECE_LENGTH_MAX = 128 * 2 ** 20
 /** So many pieces have 105 MiB of hashes; 16 TiB at 8 MiB a piece. */
-export const PIECES_MAX = 2 ** 21
+const PIECES_MAX = 2 ** 21
 export const FILES_MAX = 200_000
 
 export type SizedFile = { readonly path: string; readonly length: number }

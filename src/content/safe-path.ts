@@ -10,12 +10,12 @@ import { utf8 } from '../base/bytes.ts'
 import { DecodeError } from '../base/errors.ts'
 
 /** What most file systems take for one name (NAME_MAX), in UTF-8. */
-export const COMPONENT_BYTES_MAX = 255
+const COMPONENT_BYTES_MAX = 255
 /** Half of Linux's PATH_MAX, which leaves room for the folder the share lies in. */
-export const PATH_BYTES_MAX = 2_048
+const PATH_BYTES_MAX = 2_048
 export const COMPONENTS_MAX = 64
 
-export type UnsafePathCode =
+type UnsafePathCode =
   | 'PATH_EMPTY'
   | 'PATH_TRAVERSAL'
   | 'PATH_CHARACTER'

@@ -11,8 +11,8 @@ import type { Bencode, BencodeDict } from './bencode.ts'
 import { bytesField, listField } from './bencode-fields.ts'
 
 /** Per kind. The longest public tracker lists have about a hundred. */
-export const URLS_MAX = 200
-export const URL_BYTES_MAX = 2_048
+const URLS_MAX = 200
+const URL_BYTES_MAX = 2_048
 
 /** Non-empty texts of a list; whether a URL's scheme is one we speak is for its user to see. */
 function urlsOf(list: readonly Bencode[]): string[] {

@@ -14,6 +14,7 @@ import {
   padHash,
   pieceLayerOf,
   proofFor,
+  proofInPiece,
   rootOf,
   treeHeight,
   uncleCount,
@@ -96,6 +97,22 @@ test('a full proof verifies; with any byte changed, or for another length, it do
       ok(!verifyHashes({ ...answer, hashes: hashes.subarray(HASH_BYTES) }))
       ok(!verifyHashes({ ...answer, hashes: concatBytes(hashes, padHash(0)) }))
       ok(!verifyHashes({ ...answer, root: sha256(answer.root) }))
+    }),
+  )
+})
+
+test('a proof made from one piece and the piece layer is the one made from the whole file', () => {
+  const pieceLength = 8 * LEAF_BYTES
+  fc.assert(
+    fc.property(ranges, fc.nat(), ({ fileLength, range }, less) => {
+      fc.pre(range.baseLayer <= 3 && range.length <= 2 ** (3 - range.baseLayer))
+      const leaves = leavesOf(fileLength)
+      const asked = { ...range, proofLayers: less % (range.proofLayers + 1) }
+      const piece = Math.floor((range.index * 2 ** range.baseLayer) / 8)
+      const pieceLeaves = leaves.subarray(piece * 8 * HASH_BYTES, (piece + 1) * 8 * HASH_BYTES)
+      const pieceLayer = layerAbove(leaves, { from: 0, to: 3 })
+      const whole = proofFor(layerAbove(leaves, { from: 0, to: range.baseLayer }), asked)
+      deepEqual(proofInPiece({ pieceLeaves, pieceLayer, pieceLength }, asked), whole)
     }),
   )
 })

@@ -157,6 +157,38 @@ export function proofFor(
   return concatBytes(...out)
 }
 
+/**
+ * As `proofFor`, without the whole file's leaves: from those of the one piece that holds the range, and the piece
+ * layer (empty for a file of one piece). `range.length` is at most a piece's hashes at that layer.
+ */
+export function proofInPiece(
+  {
+    pieceLeaves,
+    pieceLayer,
+    pieceLength,
+  }: Record<'pieceLeaves' | 'pieceLayer', Uint8Array> & { pieceLength: number },
+  range: HashRange,
+  sha256: Hash = portableSha256,
+): Uint8Array {
+  const { baseLayer, index, length } = range
+  const height = pieceLayerOf(pieceLength)
+  const perPiece = 2 ** (height - baseLayer)
+  assert(length <= perPiece, 'the range lies in one piece')
+  const uncles = uncleCount(range)
+  const below = Math.min(uncles, Math.log2(perPiece / length))
+  const inside = { baseLayer, index: index % perPiece, length, proofLayers: below - 1 + Math.log2(length) }
+  const base = layerAbove(pieceLeaves, { from: 0, to: baseLayer }, sha256)
+  const lower = proofFor(base, inside, sha256)
+  if (below === uncles) return lower
+  const node = {
+    baseLayer: height,
+    index: Math.floor(index / perPiece),
+    length: 1,
+    proofLayers: uncles - below - 1,
+  }
+  return concatBytes(lower, proofFor(pieceLayer, node, sha256).subarray(HASH_BYTES))
+}
+
 export type HashesAnswer = HashRange & {
   readonly root: Uint8Array
   readonly hashes: Uint8Array

@@ -42,8 +42,10 @@ export async function makeTorrent(
 ): Promise<MadeTorrent> {
   const { version = 'hybrid', signal, onProgress, ...rest } = options
   const { name, singleFile, files: found } = await findFiles(path, { signal })
-  const payloadBytes = found.reduce((sum, file) => sum + file.length, 0)
-  const pieceLength = options.pieceLength ?? choosePieceLength(payloadBytes)
+  const lengths = found.map((file) => file.length)
+  // v1 pieces run over files: there it is the whole that counts.
+  const runs = version === 'v1' ? [lengths.reduce((sum, length) => sum + length, 0)] : lengths
+  const pieceLength = options.pieceLength ?? choosePieceLength(runs)
   const layout = layoutFor(version, pieceLength, found)
   const kinds = { v1: version !== 'v2', v2: version !== 'v1', cid: true, ed2k: true }
   const diskPaths = found.map((file) => file.diskPath)

@@ -3,6 +3,7 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import {
   chmodSync,
   mkdirSync,
@@ -13,6 +14,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -151,9 +153,11 @@ test('symbolic links, special files, empty folders and lone v2 files in folders 
   await rejects(makeTorrent(pool, inside), { code: 'SYMLINK' })
   await rejects(makeTorrent(pool, join(inside, 'link')), { code: 'SYMLINK' })
   rmSync(join(inside, 'link'))
-  execFileSync('mkfifo', [join(inside, 'pipe')])
+  const socket = createServer().listen(join(inside, 'pipe'))
+  await once(socket, 'listening')
   await rejects(makeTorrent(pool, inside), { code: 'NOT_A_FILE' })
-  rmSync(join(inside, 'pipe'))
+  socket.close()
+  await once(socket, 'close')
   writeFileSync(join(inside, 'FILE'), 'y')
   await rejects(makeTorrent(pool, inside), { code: 'PATH_CLASH' })
 })

@@ -11,6 +11,7 @@ import type { LayoutFile } from '../layout.ts'
 import type { Share } from '../share.ts'
 import type { HashPool } from './hash-pool.ts'
 import type { HashOptions } from './hasher.ts'
+import { mapBatched } from './map-batched.ts'
 
 /** How many pieces from the start of an aligned file are whole in a file of `sizeBytes`. */
 const wholePieces = (file: LayoutFile, pieceLength: number, sizeBytes: number): number =>
@@ -80,15 +81,10 @@ function* planVerifying(
   }
 }
 
-/** Lengths of the files that are there and are files, else 0. */
-async function sizesOf(paths: readonly string[], signal: AbortSignal | undefined): Promise<number[]> {
-  const sizes: number[] = []
-  for (const path of paths) {
-    signal?.throwIfAborted()
-    const found = await stat(path).catch(() => undefined)
-    sizes.push(found?.isFile() ? found.size : 0)
-  }
-  return sizes
+/** The length of a file that is there and is a file, else 0. */
+async function sizeOf(path: string): Promise<number> {
+  const found = await stat(path).catch(() => undefined)
+  return found?.isFile() ? found.size : 0
 }
 
 /**
@@ -105,7 +101,7 @@ export async function verifyShare(
 ): Promise<Uint8Array> {
   const { pieceCount, payloadBytes } = share.layout
   const expected = new Expected(share)
-  const sizes = await sizesOf(paths, signal)
+  const sizes = await mapBatched(paths, sizeOf)
   const bits = new Uint8Array((pieceCount + 7) >>> 3)
   let doneBytes = 0
   const compare = (first: number, hashes: Uint8Array, wanted: (piece: number) => Uint8Array) => {

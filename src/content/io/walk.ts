@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Stats } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { utf8Text } from '../../base/bytes.ts'
@@ -10,6 +11,7 @@ import { CodedError } from '../../base/errors.ts'
 import { sortFiles } from '../create.ts'
 import { FILES_MAX } from '../piece-space.ts'
 import { COMPONENTS_MAX, PathJail, safeComponent } from '../safe-path.ts'
+import { mapBatched } from './map-batched.ts'
 
 export type FoundFile = {
   /** As in the torrent: below the folder, `/`-joined; for a single file its name. */
@@ -42,17 +44,16 @@ export async function findFiles(
   const root = resolve(path)
   const name = safeComponent(basename(root))
   const files: FoundFile[] = []
-  const visit = async (diskPath: string, names: readonly string[]): Promise<void> => {
+  const visit = async (diskPath: string, stat: Stats, names: readonly string[]): Promise<void> => {
     signal?.throwIfAborted()
-    const stat = await lstat(diskPath)
     if (stat.isSymbolicLink()) throw new CodedError('SYMLINK', `${diskPath} is a symbolic link`)
     if (stat.isDirectory()) {
       if (names.length >= COMPONENTS_MAX) throw new CodedError('TOO_DEEP', `${diskPath} lies too deep`)
       // As bytes: a name that is not UTF-8 would be altered in silence.
-      for (const entry of await readdir(diskPath, { encoding: 'buffer' })) {
-        const child = utf8Text(entry)
-        await visit(join(diskPath, child), [...names, child])
-      }
+      const entries = (await readdir(diskPath, { encoding: 'buffer' })).map(utf8Text)
+      const stats = await mapBatched(entries, (entry) => lstat(join(diskPath, entry)))
+      for (const [i, entry] of entries.entries())
+        await visit(join(diskPath, entry), stats[i]!, [...names, entry])
       return
     }
     if (!stat.isFile()) throw new CodedError('NOT_A_FILE', `${diskPath} is neither a file nor a folder`)
@@ -65,7 +66,7 @@ export async function findFiles(
       modifiedAtMs: stat.mtimeMs,
     })
   }
-  await visit(root, [])
+  await visit(root, await lstat(root), [])
   if (files.length === 0) throw new CodedError('NOTHING_TO_SHARE', `${root} holds no files`)
   const singleFile = files.length === 1 && files[0]!.diskPath === root
   const sorted = sortFiles(files)
@@ -76,10 +77,10 @@ export async function findFiles(
 
 /** Whether the files are still as they were found. @throws {CodedError<'FILE_CHANGED'>} */
 export async function assertUnchanged(files: readonly FoundFile[]): Promise<void> {
-  for (const { diskPath, length, modifiedAtMs } of files) {
+  await mapBatched(files, async ({ diskPath, length, modifiedAtMs }) => {
     const stat = await lstat(diskPath)
     if (stat.size !== length || stat.mtimeMs !== modifiedAtMs) {
       throw new CodedError('FILE_CHANGED', `${diskPath} changed while it was hashed`)
     }
-  }
+  })
 }
