@@ -12,11 +12,9 @@ import { formatIp, parseIp } from '../base/ip.ts'
 import {
   type Bencode,
   type BencodeDict,
-  type BencodeInput,
   decodeBencodeDict,
   encodeBencode,
   isDict,
-  keyBytes,
   keyOf,
 } from '../content/bencode.ts'
 import { bytesField, dictField, intField, required } from '../content/bencode-fields.ts'
@@ -24,7 +22,6 @@ import {
   type AnnounceFailure,
   type AnnouncePeer,
   type AnnounceResponse,
-  INFO_HASH_BYTES,
   PEER_ID_BYTES,
   reasonText,
   type ScrapeFigures,
@@ -127,7 +124,7 @@ export function encodeAnnounceResponse(
   })
 }
 
-const peerDict = ({ host, port, peerId }: AnnouncePeer): BencodeInput => ({
+const peerDict = ({ host, port, peerId }: AnnouncePeer) => ({
   ip: host,
   port,
   'peer id': peerId,
@@ -140,22 +137,24 @@ export function encodeFailure({ reason, retryInS }: AnnounceFailure): Uint8Array
 }
 
 /**
- * Reads the answer to a scrape: figures by info hash in hex.
+ * Reads the answer to a scrape of these hashes: figures by info hash in hex; swarms not asked for are not read.
  *
  * @throws {DecodeError<BencodeErrorCode | 'FIELD_TYPE' | 'FIELD_RANGE' | 'FIELD_MISSING'>}
  */
 export function decodeScrapeResponse(
   bytes: Uint8Array,
-  hashesMax: number,
+  infoHashes: readonly Uint8Array[],
 ): Answer<Map<string, ScrapeFigures>> {
   const dict = open(bytes)
   const failure = readFailure(dict)
   if (failure !== undefined) return { ok: false, failure }
+  const files = required(dictField(dict, 'files'), 'files')
   const swarms = new Map<string, ScrapeFigures>()
-  for (const [key, swarm] of required(dictField(dict, 'files'), 'files')) {
-    if (key.length !== INFO_HASH_BYTES || !isDict(swarm) || swarms.size >= hashesMax) continue
+  for (const infoHash of infoHashes) {
+    const swarm = dictField(files, keyOf(infoHash))
+    if (swarm === undefined) continue
     const downloaders = intField(swarm, 'downloaders')
-    swarms.set(toHex(keyBytes(key)), {
+    swarms.set(toHex(infoHash), {
       complete: intField(swarm, 'complete') ?? 0,
       downloaded: intField(swarm, 'downloaded') ?? 0,
       incomplete: intField(swarm, 'incomplete') ?? 0,

@@ -174,7 +174,8 @@ test('reads and writes the scrape of BEP 48', () => {
   const text =
     'd5:filesd20:xxxxxxxxxxxxxxxxxxxxd8:completei11e10:downloadedi13772e10:incompletei19ee' +
     '20:yyyyyyyyyyyyyyyyyyyyd8:completei21e10:downloadedi206e10:incompletei20eeee'
-  const answer = decodeScrapeResponse(utf8(text), 10)
+  const hashes = [fromHex('78'.repeat(20)), fromHex('79'.repeat(20))]
+  const answer = decodeScrapeResponse(utf8(text), hashes)
   const x = { complete: 11, downloaded: 13772, incomplete: 19 }
   const y = { complete: 21, downloaded: 206, incomplete: 20 }
   deepEqual(answer.ok && [...answer.value], [
@@ -182,12 +183,12 @@ test('reads and writes the scrape of BEP 48', () => {
     ['79'.repeat(20), y],
   ])
   const swarms = [
-    { infoHash: fromHex('78'.repeat(20)), figures: x },
-    { infoHash: fromHex('79'.repeat(20)), figures: y },
+    { infoHash: hashes[0]!, figures: x },
+    { infoHash: hashes[1]!, figures: y },
   ]
   deepEqual(encodeScrapeResponse(swarms), utf8(text))
-  const limited = decodeScrapeResponse(utf8(text), 1)
-  equal(limited.ok && limited.value.size, 1)
+  const limited = decodeScrapeResponse(utf8(text), hashes.slice(1))
+  deepEqual(limited.ok && [...limited.value.values()], [y])
 })
 
 const full: AnnounceResponse = {
@@ -227,9 +228,9 @@ test('a failure is a value, with its time of retry (BEP 31)', () => {
   for (const retryInS of [undefined, 300, Number.POSITIVE_INFINITY]) {
     const failure = { reason: 'no such torrent', ...(retryInS === undefined ? {} : { retryInS }) }
     deepEqual(decodeAnnounceResponse(encodeFailure(failure), { peersMax }), { ok: false, failure })
-    deepEqual(decodeScrapeResponse(encodeFailure(failure), 1), { ok: false, failure })
+    deepEqual(decodeScrapeResponse(encodeFailure(failure), []), { ok: false, failure })
   }
-  const bep48 = decodeScrapeResponse(utf8('d14:failure_reason2:noe'), 1)
+  const bep48 = decodeScrapeResponse(utf8('d14:failure_reason2:noe'), [])
   equal(!bep48.ok && bep48.failure.reason, 'no')
 })
 
@@ -275,7 +276,7 @@ test('any bytes decode as answers or raise DecodeError', () => {
         const bytes = concatBytes(seed.subarray(0, cut), patch, seed.subarray(cut + patch.length))
         for (const decode of [
           () => decodeAnnounceResponse(bytes, { peersMax }),
-          () => decodeScrapeResponse(bytes, 9),
+          () => decodeScrapeResponse(bytes, [bytes.subarray(0, 20)]),
         ]) {
           try {
             decode()

@@ -15,6 +15,8 @@
 import { toHex } from '../base/bytes.ts'
 import { shareId } from '../base/ids.ts'
 import type { Random } from '../base/world.ts'
+import { BLS_SIGNATURE_BYTES } from '../crypto/bls.ts'
+import { ED25519_KEY_BYTES, ED25519_SIGNATURE_BYTES } from '../crypto/ed25519.ts'
 import type { Authority } from '../tally/authority.ts'
 import { BINDING_BYTES, BINDING_KEYS_MAX, IDENTITY_BYTES } from '../tally/binding.ts'
 import { CREDENTIAL_LIFE_MAX_S } from '../tally/credential.ts'
@@ -27,9 +29,7 @@ import {
   type JsonEndpoints,
 } from './json-endpoint.ts'
 
-const BLS_SIGNATURE_BYTES = 96
-const ED25519_SIGNATURE_BYTES = 64
-const KEY_BYTES = 32
+const SHARE_BYTES = 32
 
 /** 403 where not listed. */
 const STATUS: Readonly<Record<string, number>> = {
@@ -86,7 +86,7 @@ export function credentialEndpoints(
       post(async (body) => {
         const document = hexField(body, 'document', BINDING_BYTES)
         const signature = hexField(body, 'signature', BLS_SIGNATURE_BYTES)
-        const keys = hexListField(body, 'keys', KEY_BYTES, BINDING_KEYS_MAX)
+        const keys = hexListField(body, 'keys', ED25519_KEY_BYTES, BINDING_KEYS_MAX)
         return answer(await authority.bind({ document, signature }, keys), () => ({}))
       }),
     ],
@@ -94,8 +94,8 @@ export function credentialEndpoints(
       '/v1/credentials',
       post(async (body) => {
         const outcome = await authority.issue({
-          share: shareId(hexField(body, 'share', KEY_BYTES)),
-          swarmKey: hexField(body, 'swarmKey', KEY_BYTES),
+          share: shareId(hexField(body, 'share', SHARE_BYTES)),
+          swarmKey: hexField(body, 'swarmKey', ED25519_KEY_BYTES),
           signature: hexField(body, 'signature', ED25519_SIGNATURE_BYTES),
           lifeS: countField(body, 'lifeS', CREDENTIAL_LIFE_MAX_S),
         })

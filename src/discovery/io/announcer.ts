@@ -101,7 +101,7 @@ class WireAnnouncer implements Announcer {
     const path = scrapePath(target.pathAndQuery)
     if (path === undefined) throw new CodedError('SCRAPE_UNSUPPORTED', 'the tracker URL has no scrape form')
     const reply = await this.#get(target, withQuery(path, formatScrapeQuery(infoHashes)), address!, signal)
-    return decodeReply(reply, (body) => decodeScrapeResponse(body, infoHashes.length))
+    return decodeReply(reply, (body) => decodeScrapeResponse(body, infoHashes))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

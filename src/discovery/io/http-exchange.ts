@@ -99,6 +99,8 @@ async function hop(
     return { location }
   }
   const sent = await readBody(response, settings.responseBytesMax)
+  // A body that runs to the end of the connection looks whole to Node when we were the ones to end it.
+  signal.throwIfAborted()
   return { status, address, body: await decompress(sent, response, settings.responseBytesMax) }
 }
 
