@@ -11,6 +11,9 @@ contract BatchPay is Payouts, ReentrancyGuard {
     /// Enough for a plain account or a wallet contract that logs, too little to do harm with.
     uint256 public constant SEND_GAS = 30_000;
 
+    /// What must be left before a send: its gas, the 34,000 it costs to send to a new account, a credit and the log.
+    uint256 public constant SEND_GAS_LEFT = SEND_GAS + 70_000;
+
     mapping(address payer => mapping(bytes32 batch => bool)) public done;
 
     event Paid(
@@ -20,6 +23,7 @@ contract BatchPay is Payouts, ReentrancyGuard {
     error BatchDone();
     error LengthMismatch();
     error WrongSum();
+    error GasTooLow();
 
     function pay(bytes32 batch, address[] calldata payees, uint256[] calldata amounts) external payable nonReentrant {
         if (payees.length != amounts.length) revert LengthMismatch();
@@ -29,7 +33,9 @@ contract BatchPay is Payouts, ReentrancyGuard {
         for (uint256 i = 0; i < payees.length; ++i) {
             if (amounts[i] > left) revert WrongSum();
             left -= amounts[i];
-            bool direct = gasleft() > 2 * SEND_GAS && _send(payees[i], amounts[i]);
+            // Else a transaction with little gas (an estimate finds the least that succeeds) would pay in credits.
+            if (gasleft() < SEND_GAS_LEFT) revert GasTooLow();
+            bool direct = _send(payees[i], amounts[i]);
             if (!direct) _credit(payees[i], amounts[i]);
             emit Paid(msg.sender, batch, payees[i], amounts[i], direct);
         }

@@ -11,7 +11,7 @@ import type { EvmAddress } from './address.ts'
 export type BuyerSettings = {
   /** The most this buyer may promise and pay, over its whole life (its journal). */
   readonly budgetWei: bigint
-  /** How many bytes' price to allocate to a payee at first; raised by as much whenever half of it is used. */
+  /** How many bytes' price to allocate to a payee at first; the lead doubles as the payee delivers. */
   readonly allocationBytes: bigint
   /** Put at least this much into the channel when it is opened or topped up, budget permitting. */
   readonly depositStepWei: bigint

@@ -24,7 +24,7 @@ type WatchParts = {
   readonly note: (record: SellerRecord) => Promise<void>
 }
 
-const LOOK_MIN_MS = 200
+const LOOK_MIN_MS = 100
 const LOOK_MAX_MS = 5_000
 /** Reads at one time: many channels must not become a burst of requests. */
 const LOOKS_MAX = 8

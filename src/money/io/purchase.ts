@@ -13,7 +13,7 @@ import { domainSeparator } from '../eip712.ts'
 import { checkQuote, decodeQuote, quoteDigest, type SignedQuote } from '../quote.ts'
 import type { BuyerRecord, SpendBook } from '../spend-book.ts'
 import { encodeVoucher, voucherDigest } from '../voucher.ts'
-import { lesser, owed } from '../wei.ts'
+import { greater, lesser, owed } from '../wei.ts'
 import type { Allocator } from './allocator.ts'
 import type { MoneyParts } from './parts.ts'
 
@@ -171,10 +171,11 @@ class PurchaseSession implements BuyerTerms {
     return undefined
   }
 
-  /** How far the allocation should be ahead of promises; no more than may still be spent. */
+  /** How far the allocation should be ahead: as much again as was promised, so that raises become rare. */
   #aheadWei(quote: SignedQuote): bigint {
-    const { settings, purchase } = this.#parts
-    return lesser(owed(settings.allocationBytes, quote.priceWeiPerMib), purchase.remainingWei)
+    const { settings, purchase, book } = this.#parts
+    const leastWei = owed(settings.allocationBytes, quote.priceWeiPerMib)
+    return lesser(greater(leastWei, book.promisedTo(quote.payee)), purchase.remainingWei)
   }
 
   /** Counts the promise at once, and waits for the journal only when the reserved amount is used up. */

@@ -31,7 +31,7 @@ const LANES_LOW = 256
 const LANE_MAX = 0xffff_ffff
 const UNIT_BYTES = 16_384
 const FREE_WINDOWS_REMEMBERED_MAX = 65_536
-const TICK_MS = 250
+const TICK_MS = 100
 const JOURNAL_RECORDS_MAX = 50_000
 
 /** @throws {CodedError<'JOURNAL_LOCKED' | 'JOURNAL_DAMAGED' | 'JOURNAL_FAILED'>} */

@@ -1,0 +1,331 @@
+// Goal: the two contracts on a real EVM, attacked: nobody gets a wei that was not promised to them, and nobody who was
+// promised one can be robbed of it or blocked.
+import { equal, ok, rejects } from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import {
+  type Abi,
+  BaseError,
+  ContractFunctionRevertedError,
+  createPublicClient,
+  createWalletClient,
+  decodeErrorResult,
+  encodeFunctionData,
+  type Hex,
+  http,
+  parseEventLogs,
+} from 'viem'
+import { type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts'
+import {
+  GLUTTON_BYTECODE,
+  REENTRANT_ABI,
+  REENTRANT_BYTECODE,
+  REFUSER_BYTECODE,
+} from '../../../../contracts/generated/attackers.ts'
+import { BATCH_PAY_ABI } from '../../../../contracts/generated/batch-pay.ts'
+import { TALLY_CHANNEL_ABI } from '../../../../contracts/generated/tally-channel.ts'
+import { fromHex, toHex } from '../../../base/bytes.ts'
+import { systemRandom } from '../../../base/io/system.ts'
+import { signDigest } from '../../../crypto/secp256k1.ts'
+import { channelIdOf } from '../../acceptance.ts'
+import { type EvmAddress, parseAddress } from '../../address.ts'
+import { domainSeparator } from '../../eip712.ts'
+import type { Network } from '../../network.ts'
+import { voucherDigest } from '../../voucher.ts'
+import { startTestChain, type TestChain } from '../fixture.ts'
+
+const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
+const hex = (bytes: Uint8Array): Hex => `0x${toHex(bytes)}`
+const fresh = () => hex(systemRandom.bytes(32))
+
+type Person = PrivateKeyAccount & { key: Uint8Array; evm: EvmAddress }
+let world: TestChain
+let client: ReturnType<typeof createPublicClient>
+let sender: ReturnType<typeof createWalletClient>
+let payer: Person
+let payee: Person
+let other: Person
+before(async () => {
+  world = await startTestChain({ closeDelayS: 60 })
+  client = createPublicClient({ transport: http(world.chain.url), cacheTime: 0, pollingInterval: 10 })
+  sender = createWalletClient({ transport: http(world.chain.url), pollingInterval: 10 })
+  ;[payer, payee, other] = [await person(), await person(), await person()]
+})
+after(() => world[Symbol.asyncDispose]())
+
+async function person(): Promise<Person> {
+  const key = systemRandom.bytes(32)
+  const account = privateKeyToAccount(hex(key))
+  await world.chain.fund(parseAddress(account.address), 10n ** 20n)
+  return { ...account, key, evm: parseAddress(account.address) }
+}
+
+/** Sends a call and waits; rejects with `{ name }` of the contract's error. */
+async function call(
+  from: Person,
+  to: Hex,
+  abi: Abi,
+  functionName: string,
+  args: readonly unknown[],
+  value = 0n,
+) {
+  try {
+    await client.simulateContract({ account: from, address: to, abi, functionName, args, value } as never)
+  } catch (error) {
+    const reverted =
+      error instanceof BaseError && error.walk((inner) => inner instanceof ContractFunctionRevertedError)
+    if (reverted instanceof ContractFunctionRevertedError) throw { name: nameOf(reverted, abi) }
+    throw error
+  }
+  const data = encodeFunctionData({ abi, functionName, args })
+  const hash = await sender.sendTransaction({ account: from, to, data, value, chain: null })
+  return client.waitForTransactionReceipt({ hash })
+}
+function nameOf(error: ContractFunctionRevertedError, abi: Abi): string {
+  if (error.data?.errorName !== undefined) return error.data.errorName
+  return error.raw === undefined || error.raw === '0x'
+    ? 'nothing'
+    : decodeErrorResult({ abi, data: error.raw }).errorName
+}
+const onChannel = (from: Person, name: string, args: readonly unknown[], value = 0n) =>
+  call(from, world.network.channels, TALLY_CHANNEL_ABI as Abi, name, args, value)
+const onBatch = (from: Person, name: string, args: readonly unknown[], value = 0n) =>
+  call(from, world.network.batchPay, BATCH_PAY_ABI as Abi, name, args, value)
+const read = (name: string, args: readonly unknown[]) =>
+  client.readContract({
+    address: world.network.channels,
+    abi: TALLY_CHANNEL_ABI as Abi,
+    functionName: name,
+    args,
+  })
+const credits = async (address: Hex) => (await read('credits', [address])) as bigint
+const allocated = async (channel: Hex, address: Hex) =>
+  ((await read('allocations', [channel, address])) as bigint[])[0]
+
+async function open(depositWei: bigint, payees: Hex[] = [], amounts: bigint[] = []): Promise<Hex> {
+  const salt = systemRandom.bytes(32)
+  await onChannel(payer, 'open', [hex(salt), payees, amounts], depositWei)
+  return hex(channelIdOf(world.network, payer.evm, salt))
+}
+
+function voucher(
+  channel: Hex,
+  lane: number,
+  cumulative: bigint,
+  signed: { by?: Person; to?: Person; network?: Network } = {},
+) {
+  const { by = payer, to = payee, network = world.network } = signed
+  const tally = systemRandom.bytes(32)
+  const fields = { channel: fromHex(channel.slice(2)), payee: to.evm, lane, cumulativeWei: cumulative, tally }
+  const signature = signDigest(by.key, voucherDigest(domainSeparator(network), fields))
+  return { lane, cumulative, tally: hex(tally), signature: hex(signature) }
+}
+
+test('the contract agrees with us on domain and channel ids', async () => {
+  equal(await read('domainSeparator', []), hex(domainSeparator(world.network)))
+  const salt = systemRandom.bytes(32)
+  equal(await read('channelId', [payer.address, hex(salt)]), hex(channelIdOf(world.network, payer.evm, salt)))
+  equal(await read('genesis', []), hex(world.network.genesis))
+})
+
+test('many lanes in one claim; differences are credited; replays and lower vouchers add nothing', async () => {
+  const channel = await open(1000n, [payee.address], [600n])
+  const first = [voucher(channel, 1, 100n), voucher(channel, 4, 50n)]
+  const receipt = await onChannel(payee, 'claim', [channel, first])
+  equal(parseEventLogs({ abi: TALLY_CHANNEL_ABI, logs: receipt.logs, eventName: 'Claimed' }).length, 2)
+  equal(await credits(payee.address), 150n)
+  await onChannel(payee, 'claim', [channel, first])
+  await onChannel(payee, 'claim', [channel, [voucher(channel, 1, 99n)]])
+  equal(await credits(payee.address), 150n)
+  await onChannel(payee, 'claim', [channel, [voucher(channel, 1, 130n)]])
+  equal(await credits(payee.address), 180n)
+  const balance = await client.getBalance({ address: other.address })
+  await onChannel(payee, 'withdraw', [other.address])
+  equal(await client.getBalance({ address: other.address }), balance + 180n)
+  await onChannel(payee, 'withdraw', [other.address]) // nothing left, nothing sent
+  equal(await client.getBalance({ address: other.address }), balance + 180n)
+})
+
+test('a claim never exceeds the allocation; the rest can be claimed when it is raised', async () => {
+  const channel = await open(1000n, [payee.address], [100n])
+  const best = voucher(channel, 0, 400n)
+  const before = await credits(payee.address)
+  await onChannel(payee, 'claim', [channel, [best, voucher(channel, 1, 400n)]])
+  equal((await credits(payee.address)) - before, 100n)
+  await onChannel(payer, 'allocate', [channel, [payee.address], [300n]])
+  await onChannel(payee, 'claim', [channel, [best]])
+  equal((await credits(payee.address)) - before, 300n)
+})
+
+test('vouchers that are not for this payee, payer, channel, contract or chain are refused', async () => {
+  const channel = await open(1000n, [payee.address, other.address], [500n, 500n])
+  const elsewhere = await open(10n)
+  const refuses = (bad: ReturnType<typeof voucher>, by = payee) =>
+    rejects(onChannel(by, 'claim', [channel, [bad]]), { name: 'WrongSigner' })
+  await refuses(voucher(channel, 0, 10n, { by: other }))
+  await refuses(voucher(channel, 0, 10n), other)
+  await refuses(voucher(elsewhere, 0, 10n))
+  await refuses(voucher(channel, 0, 10n, { network: { ...world.network, genesis: new Uint8Array(32) } }))
+  await refuses(voucher(channel, 0, 10n, { network: { ...world.network, chainId: 1 } }))
+  await refuses(voucher(channel, 0, 10n, { network: { ...world.network, channels: world.network.batchPay } }))
+  await refuses({ ...voucher(channel, 0, 10n), cumulative: 11n })
+  await rejects(onChannel(payee, 'claim', [fresh(), [voucher(channel, 0, 10n)]]), { name: 'NoChannel' })
+})
+
+test('a second form of a signature is refused: high s, other v, 64 bytes', async () => {
+  const channel = await open(1000n, [payee.address], [500n])
+  const good = voucher(channel, 0, 10n)
+  const s = BigInt(`0x${good.signature.slice(66, 130)}`)
+  const v = good.signature.slice(130) === '1b' ? '1c' : '1b'
+  const highS = `${good.signature.slice(0, 66)}${(ORDER - s).toString(16).padStart(64, '0')}${v}`
+  await rejects(onChannel(payee, 'claim', [channel, [{ ...good, signature: highS }]]), {
+    name: 'ECDSAInvalidSignatureS',
+  })
+  const v0 = `${good.signature.slice(0, 130)}00`
+  await rejects(onChannel(payee, 'claim', [channel, [{ ...good, signature: v0 }]]), {
+    name: 'ECDSAInvalidSignature',
+  })
+  const short = good.signature.slice(0, 130)
+  await rejects(onChannel(payee, 'claim', [channel, [{ ...good, signature: short }]]), {
+    name: 'ECDSAInvalidSignatureLength',
+  })
+})
+
+test('lanes come in ascending order, each once', async () => {
+  const channel = await open(1000n, [payee.address], [500n])
+  for (const lanes of [
+    [2, 1],
+    [1, 1],
+  ]) {
+    const vouchers = lanes.map((lane) => voucher(channel, lane, 10n))
+    await rejects(onChannel(payee, 'claim', [channel, vouchers]), { name: 'LaneOrder' })
+  }
+})
+
+test('allocations never exceed the deposit and are never lowered by the payer', async () => {
+  const channel = await open(1000n, [payee.address], [600n])
+  await rejects(onChannel(payer, 'allocate', [channel, [other.address], [401n]]), { name: 'AboveDeposit' })
+  await rejects(onChannel(payer, 'allocate', [channel, [other.address, other.address], [300n, 401n]]), {
+    name: 'AboveDeposit',
+  })
+  await rejects(onChannel(payer, 'allocate', [channel, [payee.address], [599n]]), { name: 'WouldLower' })
+  await rejects(onChannel(other, 'allocate', [channel, [other.address], [1n]]), { name: 'NotPayer' })
+  await rejects(onChannel(payer, 'allocate', [channel, [other.address], []]), { name: 'LengthMismatch' })
+  await rejects(onChannel(payer, 'open', [fresh(), [payee.address], [2n]], 1n), { name: 'AboveDeposit' })
+  await onChannel(payer, 'allocate', [channel, [other.address], [500n]], 100n) // with coins sent along
+  await onChannel(other, 'topUp', [channel], 5n)
+  await onChannel(payer, 'allocate', [channel, [other.address], [505n]])
+  const salt = fresh()
+  await onChannel(payer, 'open', [salt, [], []], 1n)
+  await rejects(onChannel(payer, 'open', [salt, [], []], 1n), { name: 'ChannelExists' })
+})
+
+test('closing needs the delay and 256 blocks; claims go on until it is finished, then never', async () => {
+  const channel = await open(1000n, [payee.address], [600n])
+  await rejects(onChannel(payer, 'finishClose', [channel]), { name: 'NotClosing' })
+  await rejects(onChannel(other, 'startClose', [channel]), { name: 'NotPayer' })
+  await onChannel(payer, 'startClose', [channel])
+  for (const [name, args] of [
+    ['allocate', [channel, [other.address], [1n]]],
+    ['startClose', [channel]],
+    ['topUp', [channel]],
+  ] as const) {
+    await rejects(onChannel(payer, name, args), { name: 'ChannelClosing' })
+  }
+  await world.pass(3600, 1) // an outage: time without blocks
+  await rejects(onChannel(payer, 'finishClose', [channel]), { name: 'TooEarly' })
+  await world.pass(1, 256)
+  const before = await credits(payee.address)
+  await onChannel(payee, 'claim', [channel, [voucher(channel, 0, 250n)]]) // late, but before it is finished
+  equal((await credits(payee.address)) - before, 250n)
+  await rejects(onChannel(other, 'finishClose', [channel]), { name: 'NotPayer' })
+  const payerBefore = await credits(payer.address)
+  await onChannel(payer, 'finishClose', [channel])
+  equal((await credits(payer.address)) - payerBefore, 750n)
+  await rejects(onChannel(payer, 'finishClose', [channel]), { name: 'ChannelClosed' })
+  await onChannel(payee, 'claim', [channel, [voucher(channel, 0, 500n)]])
+  equal((await credits(payee.address)) - before, 250n)
+})
+
+test('blocks alone do not close either', async () => {
+  const channel = await open(10n)
+  await onChannel(payer, 'startClose', [channel])
+  await world.chain.rpc('anvil_mine', ['0x12c', '0x0']) // 300 blocks of no time
+  await rejects(onChannel(payer, 'finishClose', [channel]), { name: 'TooEarly' })
+  await world.pass(61, 1)
+  await onChannel(payer, 'finishClose', [channel])
+})
+
+test('an allocation is taken back after the same delays, or at once by its payee', async () => {
+  const channel = await open(1000n, [payee.address, other.address], [600n, 400n])
+  await onChannel(payee, 'claim', [channel, [voucher(channel, 0, 100n)]])
+  await onChannel(other, 'release', [channel])
+  equal(await allocated(channel, other.address), 0n)
+  await rejects(onChannel(payer, 'finishReclaim', [channel, [payee.address]]), { name: 'NotClosing' })
+  await onChannel(payer, 'startReclaim', [channel, [payee.address]])
+  await rejects(onChannel(payer, 'finishReclaim', [channel, [payee.address]]), { name: 'TooEarly' })
+  await world.pass(61, 100)
+  await rejects(onChannel(payer, 'finishReclaim', [channel, [payee.address]]), { name: 'TooEarly' })
+  await world.pass(1, 256)
+  await onChannel(payee, 'claim', [channel, [voucher(channel, 0, 150n)]])
+  await onChannel(payer, 'finishReclaim', [channel, [payee.address]])
+  equal(await allocated(channel, payee.address), 150n, 'never below what was claimed')
+  await onChannel(payer, 'allocate', [channel, [other.address], [850n]])
+})
+
+test('reentering withdraw pays once', async () => {
+  const attacker = await deploy(REENTRANT_BYTECODE)
+  // The attacker becomes a payee of BatchPay by a send that fails (it reenters), then withdraws reentering.
+  const withdraw = encodeFunctionData({ abi: BATCH_PAY_ABI, functionName: 'withdraw', args: [attacker] })
+  const refuser = await deploy(REFUSER_BYTECODE)
+  await onBatch(payer, 'pay', [fresh(), [refuser], [500n]], 500n) // coins that are there to be stolen
+  await call(payer, attacker, REENTRANT_ABI as Abi, 'arm', [world.network.batchPay, withdraw])
+  await onBatch(payer, 'pay', [fresh(), [attacker], [7n]], 7n)
+  const held = await client.getBalance({ address: world.network.batchPay })
+  await call(payer, attacker, REENTRANT_ABI as Abi, 'run', [world.network.batchPay, withdraw])
+  equal(
+    await client.readContract({ address: attacker, abi: REENTRANT_ABI, functionName: 'reentered' }),
+    false,
+  )
+  ok((await client.getBalance({ address: world.network.batchPay })) >= held - 7n)
+  ok((await client.getBalance({ address: attacker })) <= 7n)
+})
+
+test('one payee that refuses coins, burns gas or reenters blocks nobody in a batch', async () => {
+  const plain = parseAddress('0x00000000000000000000000000000000000abcde')
+  const bad = [
+    await deploy(REFUSER_BYTECODE),
+    await deploy(GLUTTON_BYTECODE),
+    await deploy(REENTRANT_BYTECODE),
+  ]
+  const again = encodeFunctionData({ abi: BATCH_PAY_ABI, functionName: 'pay', args: [fresh(), [], []] })
+  await call(payer, bad[2]!, REENTRANT_ABI as Abi, 'arm', [world.network.batchPay, again])
+  const receipt = await onBatch(payer, 'pay', [fresh(), [...bad, plain], [1n, 2n, 3n, 4n]], 10n)
+  ok(receipt.gasUsed < 500_000n)
+  equal(await client.getBalance({ address: plain }), 4n)
+  const credit = (address: Hex) =>
+    client.readContract({
+      address: world.network.batchPay,
+      abi: BATCH_PAY_ABI,
+      functionName: 'credits',
+      args: [address],
+    })
+  equal(await credit(bad[0]!), 1n)
+  equal(await credit(bad[1]!), 2n)
+  equal((await credit(bad[2]!)) + (await client.getBalance({ address: bad[2]! })), 3n)
+})
+
+test('a batch id pays once for its payer, and the sum must be exact', async () => {
+  const batch = fresh()
+  await onBatch(payer, 'pay', [batch, [payee.address], [5n]], 5n)
+  await rejects(onBatch(payer, 'pay', [batch, [payee.address], [5n]], 5n), { name: 'BatchDone' })
+  await onBatch(other, 'pay', [batch, [payee.address], [5n]], 5n) // another payer's ids are its own
+  await rejects(onBatch(payer, 'pay', [fresh(), [payee.address], [5n]], 6n), { name: 'WrongSum' })
+  await rejects(onBatch(payer, 'pay', [fresh(), [payee.address], [5n]], 4n), { name: 'WrongSum' })
+  await rejects(onBatch(payer, 'pay', [fresh(), [payee.address], []], 4n), { name: 'LengthMismatch' })
+})
+
+async function deploy(bytecode: Hex): Promise<EvmAddress> {
+  const hash = await sender.sendTransaction({ account: payer, data: bytecode, chain: null })
+  const { contractAddress } = await client.waitForTransactionReceipt({ hash })
+  return parseAddress(contractAddress!)
+}
