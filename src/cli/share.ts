@@ -13,6 +13,7 @@ import { lockHome } from '../node/home.ts'
 import { keepShare } from '../node/home-shares.ts'
 import { createNode } from '../node/node.ts'
 import { seed } from '../node/seed.ts'
+import { settleBeforeStop } from '../node/settle.ts'
 import { type Context, UsageError, untilStopped } from './context.ts'
 import { describeLines } from './describe-lines.ts'
 import { parseAddress, parseWei } from './format.ts'
@@ -118,4 +119,5 @@ export async function share(
     `BENCH_READY peers on ${listening.bittorrent?.port ?? 'no port'}, http on ${listening.http?.port ?? 'no port'}; seeding until Ctrl-C`,
   )
   await untilStopped(signal)
+  await settleBeforeStop(node)
 }

@@ -9,6 +9,7 @@ import { lockHome } from '../node/home.ts'
 import { keptShares } from '../node/home-shares.ts'
 import { createNode } from '../node/node.ts'
 import { seed } from '../node/seed.ts'
+import { settleBeforeStop } from '../node/settle.ts'
 import { type Context, untilStopped } from './context.ts'
 import { listenAddresses } from './listen.ts'
 
@@ -62,6 +63,7 @@ export async function up(context: Context, options: { readonly chain: boolean })
     'up until Ctrl-C',
   ])
   await untilStopped(signal)
+  await settleBeforeStop(node)
 }
 
 async function walletAddress({ home }: Context) {
