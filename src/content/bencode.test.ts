@@ -101,6 +101,10 @@ test('bombs are refused by the default limits', () => {
   throws(() => decodeBencode(latin('l'.repeat(500_000))), { code: 'BENCODE_TOO_DEEP' })
   throws(() => decodeBencode(latin('d0:'.repeat(300_000))), { code: 'BENCODE_TOO_DEEP' })
   throws(() => decodeBencode(latin(`l${'le'.repeat(500_000)}e`)), { code: 'BENCODE_TOO_MANY_ITEMS' })
+  const wide = { bytesMax: 2 ** 30, itemsMax: 10_000_000 }
+  for (const unit of ['le', 'de', '0:', 'i1e', 'd0:0:e']) {
+    throws(() => decodeBencode(latin(`l${unit.repeat(100_000)}e`), wide), { code: 'BENCODE_TOO_MANY_ITEMS' })
+  }
   throws(() => decodeBencode(new Uint8Array(2 ** 20 + 1)), { code: 'BENCODE_TOO_LARGE' })
 })
 

@@ -53,6 +53,12 @@ export type BencodeOptions = {
 
 /** Limits for one message of a peer or tracker; torrents have their own (`metainfo.ts`). */
 const MESSAGE_LIMITS = { bytesMax: 2 ** 20, depthMax: 32, itemsMax: 20_000 } as const
+/**
+ * Beyond this many values each must have cost its sender some bytes: real torrents spend more than four a value,
+ * `le` repeated spends two, and each becomes an object of a hundred.
+ */
+const ITEMS_FREE = 20_000
+const BYTES_PER_ITEM_MIN = 4
 /** An integer has at most a 64-bit value in every format we know, sign and 20 digits. */
 const INTEGER_CHARACTERS_MAX = 21
 
@@ -140,7 +146,8 @@ class Reader {
   readonly #bytes: Uint8Array
   readonly #depthMax: number
   readonly #lenientKeys: boolean
-  #itemsLeft: number
+  readonly #itemsMax: number
+  #items = 0
 
   constructor(bytes: Uint8Array, options: BencodeOptions) {
     const { bytesMax, depthMax, itemsMax } = { ...MESSAGE_LIMITS, ...options }
@@ -148,14 +155,15 @@ class Reader {
     // Views of a Buffer would be Buffers, and so leak Node into whoever holds them.
     this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#depthMax = depthMax
-    this.#itemsLeft = itemsMax
+    this.#itemsMax = itemsMax
     this.#lenientKeys = options.lenientKeys ?? false
   }
 
   value(depth: number, onEntry?: OnEntry): Bencode {
     if (depth > this.#depthMax)
       throw fail('BENCODE_TOO_DEEP', `nested deeper than ${this.#depthMax}`, this.at)
-    if (this.#itemsLeft-- <= 0) throw fail('BENCODE_TOO_MANY_ITEMS', 'too many values', this.at)
+    const itemsMax = Math.min(this.#itemsMax, ITEMS_FREE + this.at / BYTES_PER_ITEM_MIN)
+    if (++this.#items > itemsMax) throw fail('BENCODE_TOO_MANY_ITEMS', 'too many values', this.at)
     const token = this.#peek()
     if (token >= ZERO && token <= NINE) return this.#string()
     if (token === I) return this.#integer()

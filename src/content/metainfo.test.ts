@@ -64,7 +64,7 @@ const refused: [string, string, Uint8Array][] = [
     changed('tree.v1', { files: [file(2 ** 53 - 1, 'a'), file(1, 'b')] }),
   ],
   ['SYMLINK', 'a symbolic link', changed('tree.v1', { files: [{ attr: 'l', length: 0, path: ['a'] }] })],
-  ['TOO_MANY_FILES', 'files without end', changed('tree.v1', { files: new Array(400_001).fill(0) })],
+  ['TOO_MANY_FILES', 'files without end', changed('tree.v1', { files: new Array(400_001).fill('four') })],
   ['META_VERSION', 'a version to come', changed('single.v2', { 'meta version': 3 })],
   ['PIECE_LENGTH', 'v2 pieces that are no power of two', changed('single.v2', { 'piece length': 16_385 })],
   ['PIECE_LENGTH', 'v2 pieces below 16 KiB', changed('single.v2', { 'piece length': 8_192 })],
