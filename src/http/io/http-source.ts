@@ -90,14 +90,16 @@ class Greeter {
     const nowMs = this.#parts.clock.monotonicMs()
     const { haveRefreshMs } = this.#parts.settings
     if (context.have.isFull || nowMs - this.#askedAtMs < haveRefreshMs) return
-    this.#askedAtMs = nowMs
-    const response = await client.send({
-      url: this.url('/have'),
-      headers: session?.takeHeaders() ?? {},
-      signal: context.signal,
-    })
-    session?.receive(response.headers)
-    await this.#readHave(context, client, response)
+    this.#askedAtMs = nowMs // now, so that the other lanes do not ask as well
+    try {
+      const headers = session?.takeHeaders() ?? {}
+      const response = await client.send({ url: this.url('/have'), headers, signal: context.signal })
+      session?.receive(response.headers)
+      await this.#readHave(context, client, response)
+    } catch (error) {
+      this.#askedAtMs = Number.NEGATIVE_INFINITY
+      throw error
+    }
   }
 
   async #openSession(context: SourceContext, client: HttpClient): Promise<ClientSession | undefined> {
