@@ -37,6 +37,10 @@ function isForbidden(code: number): boolean {
   return control || code === 0x2f || code === 0x5c || (code >= 0xd800 && code <= 0xdfff)
 }
 
+/** In UTF-8, which takes at most three bytes for a unit of a string. */
+const isLonger = (text: string, bytesMax: number): boolean =>
+  3 * text.length > bytesMax && utf8(text).length > bytesMax
+
 /**
  * One name of a file or folder, returned as given.
  *
@@ -65,7 +69,7 @@ export function safePath(components: readonly string[]): string {
   if (components.length === 0) throw unsafe('PATH_EMPTY', 'a path without names', '')
   if (components.length > COMPONENTS_MAX) throw unsafe('PATH_TOO_LONG', 'a path too deep', components[0]!)
   const path = components.map(safeComponent).join('/')
-  if (utf8(path).length > PATH_BYTES_MAX) throw unsafe('PATH_TOO_LONG', 'a path too long', path)
+  if (isLonger(path, PATH_BYTES_MAX)) throw unsafe('PATH_TOO_LONG', 'a path too long', path)
   return path
 }
 

@@ -25,48 +25,15 @@ function treeHashes(
   return length <= layout.pieceLength ? files[index]!.piecesRoot : pieceLayers.get(index)
 }
 
-/** Expected hashes by piece of piece space: a tree's, else v1's. */
-class Expected {
-  readonly #share: Share
-  readonly #trees = new Map<number, Uint8Array>()
-
-  constructor(share: Share) {
-    this.#share = share
-    for (const file of share.layout.files) {
-      const hashes = treeHashes(share, file)
-      if (hashes === undefined) continue
-      const { first, end } = piecesOf(share.layout, file)
-      for (let piece = first; piece < end; piece++) {
-        const at = (piece - first) * HASH_BYTES
-        this.#trees.set(piece, hashes.subarray(at, at + HASH_BYTES))
-      }
-    }
-  }
-
-  hasTree(piece: number): boolean {
-    return this.#trees.has(piece)
-  }
-
-  tree(piece: number): Uint8Array {
-    return this.#trees.get(piece)!
-  }
-
-  v1(piece: number): Uint8Array {
-    return this.#share.v1Pieces!.subarray(20 * piece, 20 * piece + 20)
-  }
-}
-
-function* planVerifying(
-  share: Share,
-  expected: Expected,
-  sizes: readonly number[],
-): Generator<HashJob, void, void> {
+function* planVerifying(share: Share, sizes: readonly number[]): Generator<HashJob, void, void> {
   const { layout } = share
+  const byTree = new Uint8Array(layout.pieceCount)
   for (const file of layout.files) {
-    const { first } = piecesOf(layout, file)
-    if (file.length === 0 || !expected.hasTree(first)) continue
-    const end = first + wholePieces(file, layout.pieceLength, sizes[file.index]!)
-    yield* planPieces(layout, { first, end }, { v1: false, v2File: file })
+    if (file.length === 0 || treeHashes(share, file) === undefined) continue
+    const { first, end } = piecesOf(layout, file)
+    byTree.fill(1, first, end)
+    const whole = first + wholePieces(file, layout.pieceLength, sizes[file.index]!)
+    yield* planPieces(layout, { first, end: whole }, { v1: false, v2File: file })
   }
   if (share.v1Pieces === undefined) return
   const readable = (piece: number) =>
@@ -75,7 +42,7 @@ function* planVerifying(
       .every(({ file, fileOffset, length }) => fileOffset + length <= sizes[file]!)
   let first = 0
   for (let piece = 0; piece <= layout.pieceCount; piece++) {
-    if (piece < layout.pieceCount && !expected.hasTree(piece) && readable(piece)) continue
+    if (piece < layout.pieceCount && !byTree[piece] && readable(piece)) continue
     yield* planPieces(layout, { first, end: piece }, { v1: true })
     first = piece + 1
   }
@@ -99,26 +66,29 @@ export async function verifyShare(
   { share, paths }: { readonly share: Share; readonly paths: readonly string[] },
   { signal, onProgress }: HashOptions = {},
 ): Promise<Uint8Array> {
-  const { pieceCount, payloadBytes } = share.layout
-  const expected = new Expected(share)
+  const { layout } = share
   const sizes = await mapBatched(paths, sizeOf)
-  const bits = new Uint8Array((pieceCount + 7) >>> 3)
-  let doneBytes = 0
-  const compare = (first: number, hashes: Uint8Array, wanted: (piece: number) => Uint8Array) => {
-    for (let at = 0, piece = first; at < hashes.length; piece++) {
-      const want = wanted(piece)
-      if (bytesEqual(hashes.subarray(at, at + want.length), want)) bits[piece >>> 3]! |= 0x80 >>> (piece & 7)
-      at += want.length
+  const bits = new Uint8Array((layout.pieceCount + 7) >>> 3)
+  /** Sets the bits of pieces whose hashes, `unit` bytes each, are those expected from `firstPiece` on. */
+  const compare = (firstPiece: number, unit: number, hashes: Uint8Array, expected: Uint8Array) => {
+    for (let at = 0, piece = firstPiece; at < hashes.length; at += unit, piece++) {
+      if (!bytesEqual(hashes.subarray(at, at + unit), expected.subarray(at, at + unit))) continue
+      bits[piece >>> 3]! |= 0x80 >>> (piece & 7)
     }
   }
-  await pool.run(planVerifying(share, expected, sizes), paths, {
+  let doneBytes = 0
+  await pool.run(planVerifying(share, sizes), paths, {
     signal,
-    onOutcome(job, outcome) {
-      for (const span of job.spans) doneBytes += span.length
-      onProgress?.({ doneBytes, totalBytes: payloadBytes })
+    onOutcome({ spans, v1, v2 }, outcome) {
+      for (const span of spans) doneBytes += span.length
+      onProgress?.({ doneBytes, totalBytes: layout.payloadBytes })
       if (!outcome.ok) return
-      if (job.v2) compare(job.v2.firstPiece, outcome.v2!, (piece) => expected.tree(piece))
-      if (job.v1) compare(job.v1.firstPiece, outcome.v1!, (piece) => expected.v1(piece))
+      if (v1) compare(v1.firstPiece, 20, outcome.v1!, share.v1Pieces!.subarray(20 * v1.firstPiece))
+      if (v2) {
+        const file = layout.files[spans[0]!.file]!
+        const start = HASH_BYTES * (v2.firstPiece - piecesOf(layout, file).first)
+        compare(v2.firstPiece, HASH_BYTES, outcome.v2!, treeHashes(share, file)!.subarray(start))
+      }
     },
   })
   return bits
