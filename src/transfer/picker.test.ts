@@ -152,6 +152,16 @@ test('a dearer source is refused a piece that a cheaper one waits for, and not f
   equal(other.port.pick(triples, 4), 4)
 })
 
+test('a cheaper source that has much to do is not waited for, however much it asks', () => {
+  const swarm = createSwarm(LAYOUT)
+  const cheap = swarm.add({ label: 'cheap', depth: 0, have: [0, 1] })
+  const dear = swarm.add({ label: 'dear', depth: 0, have: [2], priceWeiPerMib: 1n })
+  const triples = new Int32Array(3 * 64)
+  equal(cheap.port.pick(triples, 60), 8)
+  cheap.port.have(2)
+  equal(dear.port.pick(triples, 4), 4)
+})
+
 test('a source above the price limit is asked for nothing and is not interesting', () => {
   const swarm = createSwarm(LAYOUT, { maxPriceWeiPerMib: 3n })
   const dear = swarm.add({ label: 'dear', priceWeiPerMib: 4n })
@@ -162,6 +172,17 @@ test('a source above the price limit is asked for nothing and is not interesting
   equal(dear.port.interesting, true)
   swarm.run(200)
   equal(swarm.transfer.status().state, 'complete')
+})
+
+test('endgame: one source owes a bounded number of blocks', () => {
+  const swarm = createSwarm(layoutOf(PIECE, [PIECE * 20]))
+  const triples = new Int32Array(3 * 128)
+  const slow = swarm.add({ label: 'slow', depth: 0 })
+  const fast = swarm.add({ label: 'fast', depth: 0 })
+  equal(slow.port.pick(triples, 128), 80)
+  swarm.run(5)
+  equal(fast.port.pick(triples, 128), ENDGAME_BLOCKS_MAX)
+  equal(fast.port.pick(triples, 128), 0)
 })
 
 test('endgame: the blocks of a slow source are asked of another too, boundedly, and the loser is let off', () => {
