@@ -53,47 +53,27 @@ function parseFile(entry: BencodeDict, path: string): FileV2 {
 }
 
 /**
- * Checks one file's piece layer: right number of hashes, and they make the root. Also for layers that came by
- * hash messages (BEP 52) or over HTTP.
- */
-export function isPieceLayer(
-  layer: Uint8Array,
-  file: { readonly length: number; readonly piecesRoot?: Uint8Array | undefined },
-  { pieceLength, sha256 }: { readonly pieceLength: number; readonly sha256: Hash },
-): boolean {
-  const height = pieceLayerOf(pieceLength)
-  return (
-    file.length > pieceLength &&
-    file.piecesRoot !== undefined &&
-    layer.length === layerLength(file.length, height) * HASH_BYTES &&
-    bytesEqual(rootOf(layer, height, sha256), file.piecesRoot)
-  )
-}
-
-/**
- * The layers of all files longer than a piece, by file index.
+ * The layers of all files longer than a piece, by file index, each checked against its file's length and
+ * root. The layout's limit on pieces bounds the work.
  *
  * @throws {DecodeError<'FIELD_MISSING' | 'FIELD_TYPE' | 'PIECE_LAYER_MISMATCH'>}
  */
 export function parsePieceLayers(
   torrent: BencodeDict,
   files: readonly FileV2[],
-  options: { readonly pieceLength: number; readonly sha256: Hash },
+  { pieceLength, sha256 }: { readonly pieceLength: number; readonly sha256: Hash },
 ): Map<number, Uint8Array> {
   // Makers leave it out when no file needs a layer; where one does, its absence is found below.
   const layers = dictField(torrent, 'piece layers') ?? new Map()
   const byIndex = new Map<number, Uint8Array>()
-  const verified = new Set<string>()
-  for (const [index, file] of files.entries()) {
-    if (file.piecesRoot === undefined || file.length <= options.pieceLength) continue
-    const key = keyOf(file.piecesRoot)
-    const layer = required(bytesField(layers, key), 'piece layers')
-    // Equal files share a root: without this, many of them would make us hash one long layer again and again.
-    const name = `${key}${file.length}`
-    if (!verified.has(name) && !isPieceLayer(layer, file, options)) {
-      throw new DecodeError('PIECE_LAYER_MISMATCH', `the piece layer of ${file.path} does not match its root`)
+  const height = pieceLayerOf(pieceLength)
+  for (const [index, { path, length, piecesRoot }] of files.entries()) {
+    if (piecesRoot === undefined || length <= pieceLength) continue
+    const layer = required(bytesField(layers, keyOf(piecesRoot)), 'piece layers')
+    const isWhole = layer.length === layerLength(length, height) * HASH_BYTES
+    if (!isWhole || !bytesEqual(rootOf(layer, height, sha256), piecesRoot)) {
+      throw new DecodeError('PIECE_LAYER_MISMATCH', `the piece layer of ${path} does not match its root`)
     }
-    verified.add(name)
     byIndex.set(index, layer)
   }
   return byIndex

@@ -199,23 +199,6 @@ test('the info hash is over the bytes as they came, unknown keys included', () =
   deepEqual(parseInfo(share.infoBytes).infoHashV1, share.infoHashV1)
 })
 
-test('many equal files cost one check of their common layer', () => {
-  const length = 512 * 16_384
-  const layer = leafLayer(new Uint8Array(length))
-  const piecesRoot = rootOf(layer, 0)
-  const names = Array.from({ length: 1_000 }, (_, i) => `f${String(i).padStart(4, '0')}`)
-  const tree = Object.fromEntries(names.map((name) => [name, { '': { length, 'pieces root': piecesRoot } }]))
-  const bytes = changed('tree.v2', { 'file tree': tree }, { 'piece layers': { [keyOf(piecesRoot)]: layer } })
-  let calls = 0
-  const counting = (input: Uint8Array) => {
-    calls++
-    return sha256(input)
-  }
-  equal(parseTorrent(bytes, { sha1, sha256: counting }).pieceLayers.size, 1_000)
-  // 511 nodes above the layer, and the info hash.
-  equal(calls, 512)
-})
-
 test('any change of a byte parses or raises DecodeError', () => {
   const names = ['tree.v1', 'tree.v2', 'tree.hybrid', 'single.hybrid']
   const edits = fc.tuple(
