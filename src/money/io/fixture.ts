@@ -15,24 +15,42 @@ import { deployContracts } from './evm/deploy.ts'
 import { createEvmDriver } from './evm/driver.ts'
 import type { MoneyParts } from './parts.ts'
 import { openSettler, type SettlerOptions } from './settler.ts'
-import { openWallet, type Wallet } from './wallet.ts'
+import { openWallet } from './wallet.ts'
 
+/** What children of the crash tests sell. */
+export const PRICE_WEI_PER_MIB = 1_000_003n
+export const SOLD_BYTES = 3n << 20n
 const FUNDS_WEI = 100n * 10n ** 18n
 
+export type TestPerson = MoneyParts & AsyncDisposable
 export type TestChain = AsyncDisposable & {
   readonly chain: DevChain
   readonly network: Network
   /** A folder that goes away with the chain. */
   folder(): Promise<string>
-  person(options?: Partial<PersonOptions>): Promise<MoneyParts & AsyncDisposable>
+  /** With coins, a new key and a new folder unless given. */
+  person(options?: Partial<PersonOptions>): Promise<TestPerson>
   /** Seconds and blocks go by. */
   pass(seconds: number, chainBlocks: number): Promise<void>
 }
-type PersonOptions = Omit<SettlerOptions, 'dir'> & {
+export type PersonOptions = Omit<SettlerOptions, 'dir'> & {
   readonly dir: string
   readonly secretKey: Uint8Array
   readonly url: string
-  readonly wrap: (driver: Driver) => Driver
+  readonly network: Network
+  readonly wrap?: (driver: Driver) => Driver
+}
+
+/** Somebody's wallet, driver and settler. */
+export async function openPerson(options: PersonOptions): Promise<TestPerson> {
+  const { dir, secretKey, url, network, wrap = (driver: Driver) => driver, ...settling } = options
+  const own = new AsyncDisposableStack()
+  const wallet = own.use(openWallet(secretKey))
+  const driver = wrap(own.use(createEvmDriver({ url, network, timeoutMs: 5_000 }, { wallet })))
+  const quick = { pollMs: 10, backoffMinMs: 20, ...settling }
+  const settler = own.use(await openSettler({ dir, ...quick }, { driver, clock: systemClock }))
+  const parts = { wallet, driver, settler, clock: systemClock, random: systemRandom, dir }
+  return { ...parts, [Symbol.asyncDispose]: () => own.disposeAsync() }
 }
 
 export async function startTestChain({
@@ -46,12 +64,8 @@ export async function startTestChain({
   stack.defer(async () => {
     for (const folder of folders) await rm(folder, { recursive: true, force: true })
   })
-  const newWallet = async (key: Uint8Array): Promise<Wallet> => {
-    const wallet = openWallet(key)
-    await chain.fund(wallet.address, FUNDS_WEI)
-    return wallet
-  }
-  await using deployer = await newWallet(systemRandom.bytes(32))
+  await using deployer = openWallet(systemRandom.bytes(32))
+  await chain.fund(deployer.address, FUNDS_WEI)
   const network = await deployContracts(await connectEvm(chain), { wallet: deployer }, { closeDelayS })
   const folder = async () => {
     const path = await mkdtemp(join(tmpdir(), 'tallyswarm-money-'))
@@ -62,25 +76,12 @@ export async function startTestChain({
     chain,
     network,
     folder,
-    person: async ({
-      dir,
-      secretKey,
-      url = chain.url,
-      wrap = (driver: Driver) => driver,
-      ...settling
-    } = {}) => {
-      const own = new AsyncDisposableStack()
-      const wallet = own.use(await newWallet(secretKey ?? systemRandom.bytes(32)))
-      const driver = wrap(own.use(createEvmDriver({ url, network, timeoutMs: 5_000 }, { wallet })))
-      const home = dir ?? (await folder())
-      const settler = own.use(
-        await openSettler(
-          { dir: home, pollMs: 10, backoffMinMs: 20, ...settling },
-          { driver, clock: systemClock },
-        ),
-      )
-      const parts = { wallet, driver, settler, clock: systemClock, random: systemRandom, dir: home }
-      return { ...parts, [Symbol.asyncDispose]: () => own.disposeAsync() }
+    person: async (options = {}) => {
+      const secretKey = options.secretKey ?? systemRandom.bytes(32)
+      const dir = options.dir ?? (await folder())
+      const person = await openPerson({ url: chain.url, network, ...options, secretKey, dir })
+      await chain.fund(person.wallet.address, FUNDS_WEI)
+      return person
     },
     pass: async (seconds, chainBlocks) => {
       await chain.rpc('evm_increaseTime', [seconds])
@@ -88,4 +89,43 @@ export async function startTestChain({
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
+}
+
+/** Where a test may kill a process: before and after each thing a settler asks of its driver. */
+export type KillPoint =
+  | 'prepare'
+  | 'prepared'
+  | 'send'
+  | 'sent'
+  | 'outcome'
+  | 'confirmed'
+  | 'acknowledged'
+  | 'none'
+
+/** A driver whose process is killed, as by `kill -9`, at one point. */
+export function killingAt(point: KillPoint): (driver: Driver) => Driver {
+  const reach = (reached: KillPoint) => {
+    if (reached === point) process.kill(process.pid, 'SIGKILL')
+  }
+  return (driver) => ({
+    ...driver,
+    health: driver.health,
+    prepare: async (action, options) => {
+      reach('prepare')
+      const submission = await driver.prepare(action, options)
+      reach('prepared')
+      return submission
+    },
+    send: async (submission) => {
+      reach('send')
+      await driver.send(submission)
+      reach('sent')
+    },
+    outcome: async (submissions) => {
+      reach('outcome')
+      const outcome = await driver.outcome(submissions)
+      if (outcome.status === 'confirmed') reach('confirmed')
+      return outcome
+    },
+  })
 }
