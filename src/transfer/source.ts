@@ -27,7 +27,10 @@ export type Source = {
   wake(): void
   /** This block came from elsewhere or is no longer wanted: drop the request if it has not been answered. */
   cancel(piece: number, begin: number, length: number): void
-  /** These bytes, sent by this source, are verified (`payloadBytes` without padding). Feeds tallies and money. */
+  /**
+   * These bytes, sent by this source, are verified (`payloadBytes` without padding). Feeds tallies and money. Like
+   * `wasted`, it may come after `detach`: the piece was finished by others.
+   */
   verified(piece: number, begin: number, length: number, payloadBytes: number): void
   /** These bytes, sent by this source, were of no use: a bad piece or a duplicate. */
   wasted(piece: number, begin: number, length: number, why: 'bad-data' | 'duplicate'): void
@@ -61,7 +64,10 @@ export type SourcePort = {
    * Returns how many blocks. Runs of one piece come in ascending order so that they can be joined.
    */
   pick(out: Int32Array, blocksMax: number): number
-  /** Arena offset for a block that is arriving, or -1 when this source has no such request (drop and count it). */
+  /**
+   * Arena offset for a block that is arriving, or -1 when this source has no such request (drop and count it; `wasted`
+   * is not called for it). From here until `received`, `release` or `detach` nobody else writes there.
+   */
   place(piece: number, begin: number, length: number): number
   /** The block's bytes are in the arena. */
   received(piece: number, begin: number, length: number): void

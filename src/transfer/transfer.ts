@@ -57,13 +57,13 @@ export type Transfer = {
   status(): TransferStatus
 }
 
-/** Payload of the wanted pieces, of those that pass. */
-function payloadOf(core: TransferCore, counts: (piece: number) => boolean): number {
-  const { layout } = core.settings
+/** Payload of the wanted pieces that are in `bits`. */
+function payloadOf({ map, settings: { layout } }: TransferCore, bits: Bitfield): number {
+  if (bits.isFull && map.wanted.isFull) return layout.payloadBytes
   let sum = 0
-  for (let piece = 0; piece < layout.pieceCount; piece++) {
-    if (core.map.wanted.has(piece) && counts(piece))
-      sum += layout.payloadBytesIn(piece, 0, layout.pieceBytes(piece))
+  for (let piece = 0; piece < layout.pieceCount && bits.count > 0; piece++) {
+    if (!bits.has(piece) || !map.wanted.has(piece)) continue
+    sum += layout.payloadBytesIn(piece, 0, layout.pieceBytes(piece))
   }
   return sum
 }
@@ -72,8 +72,8 @@ export function createTransfer(settings: TransferSettings, parts: TransferParts)
   const core = createCore(settings, parts)
   const { map, slots, roster, picker } = core
   addCandidates(core)
-  const wantedBytes = payloadOf(core, () => true)
-  core.verifiedBytes = payloadOf(core, (piece) => map.have.has(piece))
+  const wantedBytes = payloadOf(core, map.wanted)
+  core.verifiedBytes = payloadOf(core, map.have)
   const supervisor = new Supervisor(core)
   const total = { receivedBytes: 0, wastedBytes: 0 }
   let nextId = 0

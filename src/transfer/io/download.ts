@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { mkdirSync, realpathSync } from 'node:fs'
 import { CodedError, codeOf, messageOf } from '../../base/errors.ts'
 import { BoundedQueue } from '../../base/queue.ts'
 import type { Clock, Random } from '../../base/world.ts'
@@ -15,7 +16,7 @@ import { checkCids, completeFiles, renameToFinal } from './finish.ts'
 import { type Located, locate } from './locate.ts'
 import { checkOf } from './piece-check.ts'
 import { StoreReader } from './reader.ts'
-import { ResumeState } from './resume.ts'
+import { ResumeState, stateName } from './resume.ts'
 import type { StoreHost } from './store-host.ts'
 import type { StoreReply } from './store-jobs.ts'
 
@@ -71,23 +72,25 @@ const EVENTS_MAX = 1_024
  * Rejects with CodedError `FINAL_EXISTS`, `PART_EXISTS`, `PATH_IN_USE`, `VERIFY_FAILED` or system errors.
  */
 export async function openDownload(settings: DownloadSettings, parts: DownloadParts): Promise<Download> {
-  const { share, outputFolder, stateFolder, chosenFiles, signal, onVerify } = settings
-  const unclaim = parts.store.claim(`${outputFolder}/${share.name}`)
-  let resume: ResumeState | undefined
-  try {
-    resume = new ResumeState(stateFolder, share)
-    const input = { share, outputFolder, stateFolder, chosenFiles }
-    const located = await locate(input, resume, parts.store, { signal, onPiece: onVerify })
-    resume.start(located.have)
-    return new StoredDownload(settings, parts, located, { resume, unclaim })
-  } catch (error) {
-    resume?.[Symbol.dispose]()
-    unclaim()
-    throw error
-  }
+  const { share, chosenFiles, signal, onVerify } = settings
+  const outputFolder = realFolder(settings.outputFolder)
+  const stateFolder = realFolder(settings.stateFolder)
+  using claims = new DisposableStack()
+  claims.defer(parts.store.claim(`${outputFolder}/${share.name}`))
+  claims.defer(parts.store.claim(`${stateFolder}/${stateName(share)}`))
+  const resume = claims.use(new ResumeState(stateFolder, share, outputFolder))
+  const input = { share, outputFolder, stateFolder, chosenFiles }
+  const located = await locate(input, resume, parts.store, { signal, onPiece: onVerify })
+  resume.start(located.have)
+  return new StoredDownload(settings, parts, located, { resume, claims: claims.move() })
 }
 
-type Held = { readonly resume: ResumeState; readonly unclaim: () => void }
+function realFolder(path: string): string {
+  mkdirSync(path, { recursive: true })
+  return realpathSync(path)
+}
+
+type Held = { readonly resume: ResumeState; readonly claims: Disposable }
 
 class StoredDownload implements Download {
   readonly share: Share
@@ -99,12 +102,13 @@ class StoredDownload implements Download {
   readonly #held: Held
   readonly #located: Located
   readonly #owner: number
-  readonly #transfer: Transfer
+  #transfer: Transfer
   readonly #settleFinished = Promise.withResolvers<void>()
   readonly #commits = new Set<Promise<void>>()
   #arena: SharedArrayBuffer | undefined
   #timer: NodeJS.Timeout | undefined
-  #isFinished = false
+  /** The last status, once finished: the transfer's own memory is given back then. */
+  #finalStatus: DownloadStatus | undefined
   /** Why the last step could not be done; `resume` tries it again. */
   #finishTrouble = ''
   #finishing: Promise<void> | undefined
@@ -135,7 +139,9 @@ class StoredDownload implements Download {
         layout: this.share.layout,
         wanted,
         have,
-        isVerifiable: (piece) => checkOf(this.share, piece) !== undefined,
+        ...(this.share.v1Pieces === undefined
+          ? { isVerifiable: (piece: number) => checkOf(this.share, piece) !== undefined }
+          : {}),
         nowMs: clock.monotonicMs(),
         ...(arenaBytesMax === undefined ? {} : { arenaBytesMax }),
         ...(maxPriceWeiPerMib === undefined ? {} : { maxPriceWeiPerMib }),
@@ -223,8 +229,12 @@ class StoredDownload implements Download {
   }
 
   #declareFinished(): void {
-    this.#isFinished = true
-    this.events.push({ type: 'finished', path: this.#located.places.rootPath })
+    const path = this.#located.places.rootPath
+    this.#finalStatus = { ...this.#transfer.status(), path }
+    // A seed may live for months: a transfer that has nothing to do holds no arena and no journal.
+    this.#transfer = this.#createTransfer()
+    this.#held.resume[Symbol.dispose]()
+    this.events.push({ type: 'finished', path })
     this.#settleFinished.resolve()
   }
 
@@ -233,8 +243,9 @@ class StoredDownload implements Download {
   }
 
   status(): DownloadStatus {
+    if (this.#finalStatus !== undefined) return this.#finalStatus
     const status = { ...this.#transfer.status(), path: this.#located.places.rootPath }
-    if (status.state !== 'complete' || this.#isFinished) return status
+    if (status.state !== 'complete') return status
     return this.#finishTrouble === ''
       ? { ...status, state: 'running', message: 'checking and renaming' }
       : { ...status, state: 'paused', message: this.#finishTrouble }
@@ -269,8 +280,7 @@ class StoredDownload implements Download {
     await this.#parts.store.workers.forget(this.#owner)
     this.#parts.store.files.forget(this.#owner)
     this.#held.resume.markClean(this.#located.places)
-    this.#held.resume[Symbol.dispose]()
-    this.#held.unclaim()
+    this.#held.claims[Symbol.dispose]()
     this.events.close()
     this.#settleFinished.reject(
       new CodedError('DOWNLOAD_CLOSED', 'the download was closed before it was complete'),

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { mkdirSync, readdirSync, realpathSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { CodedError } from '../../base/errors.ts'
 import type { Share } from '../../content/share.ts'
 import { Bitfield } from '../bitfield.ts'
@@ -23,6 +23,7 @@ export type Located = {
 
 export type LocateInput = {
   readonly share: Share
+  /** Real paths of folders that exist. */
   readonly outputFolder: string
   readonly stateFolder: string
   /** File indexes; all when absent. */
@@ -67,12 +68,10 @@ export async function locate(
   host: StoreHost,
   options: VerifyOptions,
 ): Promise<Located> {
-  const { share } = input
-  mkdirSync(input.outputFolder, { recursive: true })
-  const folder = realpathSync(input.outputFolder)
+  const { share, outputFolder: folder } = input
   const chosen = new Set(input.chosenFiles ?? share.files.map(({ index }) => index))
   const skipped: PlacesInput['skipped'] = {
-    folder: realpathSync(input.stateFolder),
+    folder: input.stateFolder,
     name: `${stateName(share)}.skipped`,
     files: new Set(share.files.map(({ index }) => index).filter((index) => !chosen.has(index))),
   }

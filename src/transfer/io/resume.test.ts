@@ -53,7 +53,7 @@ test('kill -9: journaled pieces are hashed again, a damaged one is fetched again
   await once(child.process, 'exit')
 
   const sample = await createSample(source.path, { x: BYTES }, { version: 'hybrid' })
-  const journaled = new ResumeState(bench.stateFolder, sample.share).read()!
+  const journaled = new ResumeState(bench.stateFolder, sample.share, bench.outputFolder).read()!
   ok(journaled.count >= 30 && journaled.count < journaled.length)
   const damaged = Array.from({ length: journaled.length }, (_, i) => i).find((piece) => journaled.has(piece))!
   const path = join(bench.outputFolder, 'x.tsw-part')
@@ -163,13 +163,13 @@ test('a journal of any bytes is read without error, and only whole true records 
   const { share } = await createSample(source.path, { x: 1_000_000 }, { version: 'v1' })
   const path = join(state.path, `${stateName(share)}.pieces`)
   const pieces = [3, 0, 30, 7]
-  using resume = new ResumeState(state.path, share)
+  using resume = new ResumeState(state.path, share, '/out')
   resume.start(new Bitfield(share.layout.pieceCount))
   for (const piece of pieces) resume.append(piece)
   const whole = readFileSync(path)
   equal(whole.length, 12 + 8 * 4)
   equal(whole.subarray(0, 8).toString(), 'TSWPIECE')
-  const read = () => new ResumeState(state.path, share).read()
+  const read = () => new ResumeState(state.path, share, '/out').read()
   fc.assert(
     fc.property(fc.nat(whole.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
       const bytes = new Uint8Array(whole)
@@ -198,14 +198,16 @@ function bitsOf(length: number, pieces: readonly number[]): Bitfield {
   return bits
 }
 
-test('a journal of another share is not believed', async () => {
+test('a journal of another share or another folder is not believed', async () => {
   using source = tempFolder()
   using state = tempFolder()
   const one = await createSample(source.path, { x: 100_000 }, { version: 'v1' })
   const other = await createSample(source.path, { x: 100_001 }, { version: 'v1' })
-  using resume = new ResumeState(state.path, one.share)
+  using resume = new ResumeState(state.path, one.share, '/out')
   resume.start(Bitfield.full(one.share.layout.pieceCount))
   const path = (share: typeof one.share) => join(state.path, `${stateName(share)}.pieces`)
   writeFileSync(path(other.share), readFileSync(path(one.share)))
-  equal(new ResumeState(state.path, other.share).read(), undefined)
+  equal(new ResumeState(state.path, other.share, '/out').read(), undefined)
+  equal(new ResumeState(state.path, one.share, '/elsewhere').read(), undefined)
+  equal(new ResumeState(state.path, one.share, '/out').read()!.isFull, true)
 })

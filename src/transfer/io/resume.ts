@@ -6,7 +6,7 @@
  *
  *   journal: offset  size  field
  *            0       8     "TSWPIECE"
- *            8       4     CRC-32 of the share's identity: info hashes, piece length, piece count (big-endian)
+ *            8       4     CRC-32 (big-endian) of info hashes, piece length, piece count, output folder
  *            12      8 n   records: piece u32, CRC-32 u32 of (identity CRC, piece), big-endian
  *
  * A record that does not check ends the journal: what follows a torn write is not believed.
@@ -57,13 +57,14 @@ export class ResumeState implements Disposable {
   readonly #identity: number
   #fd = -1
 
-  constructor(folder: string, share: Share) {
+  /** `outputFolder` is part of the identity: pieces in one folder say nothing about another. */
+  constructor(folder: string, share: Share, outputFolder: string) {
     mkdirSync(folder, { recursive: true })
     this.#share = share
     this.#journalPath = join(folder, `${stateName(share)}.pieces`)
     this.#markPath = join(folder, `${stateName(share)}.clean`)
     const { layout, infoHashV1, infoHashV2 } = share
-    const about = utf8(`${layout.pieceLength} ${layout.pieceCount}`)
+    const about = utf8(`${layout.pieceLength} ${layout.pieceCount} ${outputFolder}`)
     const none = new Uint8Array(0)
     this.#identity = crc32(concatBytes(infoHashV1 ?? none, infoHashV2 ?? none, about))
   }
@@ -113,11 +114,11 @@ export class ResumeState implements Disposable {
       closeSync(fd)
     }
     renameSync(fresh, this.#journalPath)
-    this.#fd = openSync(this.#journalPath, 'a', 0o600)
   }
 
   /** A piece is verified and written. @throws system errors: then the piece is not journaled */
   append(piece: number): void {
+    if (this.#fd === -1) this.#fd = openSync(this.#journalPath, 'a', 0o600)
     writeAll(this.#fd, this.#record(piece))
   }
 
@@ -132,6 +133,7 @@ export class ResumeState implements Disposable {
     renameSync(`${this.#markPath}.new`, this.#markPath)
   }
 
+  /** Closes the journal's descriptor until the next `append`. */
   [Symbol.dispose](): void {
     if (this.#fd !== -1) closeSync(this.#fd)
     this.#fd = -1
