@@ -39,6 +39,8 @@ type Run = {
   /** (piece, begin, length) of each block. */
   readonly blocks: readonly number[]
   readonly bytes: number
+  /** Without headers. */
+  readonly payload: number
   ready: boolean
 }
 
@@ -63,6 +65,8 @@ export class Upload {
   /** In the order of the requests; sent when ready and first. */
   #runs: Run[] = []
   #underWay = 0
+  /** Read but not sent yet: the tally does not know of them. */
+  #unsentBytes = 0
   #runBlocksMax = SMALL_RUN_BLOCKS
   #closed = false
 
@@ -144,7 +148,7 @@ export class Upload {
   pump(): void {
     while (!this.#closed && this.#underWay < RUNS_MAX && this.#live > 0 && this.#carrier.writable) {
       while (this.#queue[this.#at + 2] === 0) this.#at += 3
-      if (!this.#carrier.maySend(this.#queue[this.#at + 2]!)) {
+      if (!this.#carrier.maySend(this.#unsentBytes + this.#queue[this.#at + 2]!)) {
         this.heldSinceMs ??= this.#carrier.nowMs()
         return
       }
@@ -168,6 +172,7 @@ export class Upload {
       },
       () => {
         this.#runs.splice(this.#runs.indexOf(run), 1)
+        this.#unsentBytes -= run.payload
         this.#finish(run)
         if (this.#closed) return
         if (this.#carrier.fast) this.#reject(run.blocks)
@@ -180,6 +185,7 @@ export class Upload {
   #flush(): void {
     while (this.#runs[0]?.ready) {
       const run = this.#runs.shift()!
+      this.#unsentBytes -= run.payload
       if (this.#closed) this.#finish(run)
       else this.#sendRun(run)
     }
@@ -241,7 +247,7 @@ export class Upload {
       const start = piece * pieceLength + begin
       const fits = bytes + wire.PIECE_HEADER_BYTES + length <= buffer.bytes.length
       if (blocks.length > 0) {
-        if (start !== next || !fits || !this.#carrier.maySend(payload + length)) break
+        if (start !== next || !fits || !this.#carrier.maySend(this.#unsentBytes + payload + length)) break
       }
       wire.writePieceHeader(buffer.bytes, bytes, [piece, begin, length])
       blocks.push(piece, begin, length)
@@ -252,7 +258,8 @@ export class Upload {
       this.#live--
     }
     if (this.#at >= this.#queue.length) this.#clearQueue()
-    return { buffer, blocks, bytes, ready: false }
+    this.#unsentBytes += payload
+    return { buffer, blocks, bytes, payload, ready: false }
   }
 
   /** A request longer than a small buffer (other clients' habit) gets one of its own, which the pool then drops. */
