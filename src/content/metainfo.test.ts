@@ -5,9 +5,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { DecodeError } from '../base/errors.ts'
-import { leafLayer, rootOf } from '../crypto/merkle.ts'
-import { sha1, sha256 } from '../crypto/sha.ts'
-import { type Bencode, type BencodeInput, decodeBencode, encodeBencode, keyOf } from './bencode.ts'
+import { type Bencode, type BencodeInput, decodeBencode, encodeBencode } from './bencode.ts'
 import { parseInfo, parseTorrent } from './metainfo.ts'
 
 const vector = (name: string) =>
