@@ -44,7 +44,9 @@ async function runChild(
 
 const points: KillPoint[] = ['prepare', 'prepared', 'send', 'sent', 'outcome', 'confirmed']
 
-test('a top-up, which the contract would take any number of times, happens once wherever we are killed', { concurrency: 4 }, async (t) => {
+test('a top-up, which the contract would take any number of times, happens once wherever we are killed', {
+  concurrency: 4,
+}, async (t) => {
   await Promise.all(
     points.map((kill) =>
       t.test(`killed at ${kill}`, async () => {
