@@ -71,9 +71,10 @@ test('figures: seeds, partial seeds, downloads counted once, stopped peers gone'
   announce(table, peer(3, { event: 'completed', left: 0 }))
   announce(table, peer(4, { event: 'completed', left: 5 }))
   deepEqual(table.scrape(infoHash, 0), { complete: 2, downloaded: 1, incomplete: 2, downloaders: 1 })
-  announce(table, peer(1, { event: 'stopped' }))
-  announce(table, peer(2, { event: 'stopped' }))
-  deepEqual(table.scrape(infoHash, 0), { complete: 1, downloaded: 1, incomplete: 1, downloaders: 1 })
+  announce(table, peer(1, { event: 'stopped', left: 0 }))
+  announce(table, peer(2, { event: 'stopped', left: 0 }))
+  announce(table, peer(5, { event: 'stopped', left: 0 }))
+  deepEqual(table.scrape(infoHash, 0), { complete: 1, downloaded: 2, incomplete: 1, downloaders: 1 })
 })
 
 test('a seed gets no seeds, port 0 is counted and not handed out, numWant is clamped', () => {

@@ -172,7 +172,11 @@ class Swarm {
   /** Returns why not, or undefined when done. */
   update(request: AnnounceRequest, host: string, nowMs: number): string | undefined {
     const known = this.find(request, host)
+    // aria2 says "stopped" with nothing left instead of "completed": what counts is that nothing is left now.
+    const finished = request.left === 0 && (known?.seed === false || request.event === 'completed')
+    const isNewDownload = finished && !known?.countedAsDownloaded
     if (request.event === 'stopped') {
+      if (isNewDownload && known !== undefined) this.#downloaded++
       if (known !== undefined) this.#remove(known)
       return undefined
     }
@@ -185,7 +189,12 @@ class Swarm {
     const rival = this.#byEndpoint.get(endpointName(host, request.port))
     if (rival !== undefined && rival.peer !== known) this.#dropEndpoint(rival)
     if (known !== undefined) this.#remove(known)
-    this.#add(refreshed(known, request, host, nowMs), request, host)
+    const peer = refreshed(known, request, host, nowMs)
+    if (isNewDownload) {
+      peer.countedAsDownloaded = true
+      this.#downloaded++
+    }
+    this.#add(peer, request, host)
     return undefined
   }
 
@@ -215,10 +224,6 @@ class Swarm {
     this.#perHost.set(peer.host, (this.#perHost.get(peer.host) ?? 0) + 1)
     if (peer.seed) this.#complete++
     if (peer.partialSeed) this.#partialSeeds++
-    if (request.event === 'completed' && peer.seed && !peer.countedAsDownloaded) {
-      peer.countedAsDownloaded = true
-      this.#downloaded++
-    }
     // Port 0 says that nobody can connect: counted, never handed out.
     if (request.port === 0) peer.endpoints.delete(familyOf(host))
     else peer.endpoints.set(familyOf(host), { host, port: request.port, peer })

@@ -115,24 +115,6 @@ test('HTTP: garbage, oversized heads and bodies, and slow requests end the conne
   equal((await fetch(`${tracker.url}/v1/echo`)).status, 405)
 })
 
-test('HTTP: unescaped bytes above 0x7f in a hash are those bytes', async () => {
-  await using tracker = await newTracker()
-  const port = Number(new URL(tracker.url).port)
-  const hash = '\u00ff\u0080'.repeat(10)
-  const query = `info_hash=${hash}&peer_id=${'p'.repeat(20)}&port=1&uploaded=0&downloaded=0&left=0`
-  const answer = await rawHttp(
-    port,
-    `GET /announce?${query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
-  )
-  // Node may refuse such a request outright, which is as safe; if it does not, the hash is right.
-  if (answer.startsWith('HTTP/1.1 200')) {
-    const hashes = [new Uint8Array(Buffer.from(hash, 'latin1'))]
-    const scraped = await bodyOf(`${tracker.url}/scrape?${formatScrapeQuery(hashes)}`)
-    const figures = decodeScrapeResponse(scraped, hashes)
-    equal(figures.ok && [...figures.value.values()][0]!.complete, 1)
-  } else match(answer, /^HTTP\/1\.1 400/)
-})
-
 /** A UDP client of one socket that asks and waits, or asks something that must stay unanswered. */
 async function udpClient(url: string) {
   const socket = createSocket('udp4')
