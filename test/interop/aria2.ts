@@ -52,9 +52,9 @@ const isWhole = ({ totalLength, completedLength, seeder, bittorrent }: Status) =
 export const aria2: Client = {
   name: 'aria2',
   debianPackage: 'aria2',
-  formats: ['v1', 'hybrid'],
+  formats: ['v1'],
+  limits: '1.36 takes a wrong info hash of every hybrid torrent (it encodes "info" anew, without empty keys)',
   dials: false,
-  padsAreContent: true,
   skipsEmptyFiles: false,
   version: async () => (await outputOf('aria2c', ['--version']))?.match(/aria2 version (\S+)/)?.[1],
   async start(options) {

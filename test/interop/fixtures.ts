@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { writeSeededFile, writeSeededTree } from '../support/data.ts'
 import { readTorrent, type TorrentFacts } from '../support/torrent.ts'
 import { makeWithLibtorrent } from './libtorrent.ts'
@@ -27,18 +27,6 @@ export type Fixtures = AsyncDisposable & {
   /** Where the share of that content lies under its own name. */
   path(content: Content): string
   torrent(maker: Maker, format: Format, content: Content): Promise<Fixture>
-  /** A folder that holds the share with the pad files of `fixture` beside it. */
-  padded(content: Content, fixture: Fixture): Promise<string>
-}
-
-/** Remembers what `make` gave for each key, so that concurrent askers share one making. */
-function once<T>(make: (key: string) => Promise<T>): (key: string) => Promise<T> {
-  const made = new Map<string, Promise<T>>()
-  return (key) => {
-    const value = made.get(key) ?? make(key)
-    made.set(key, value)
-    return value
-  }
 }
 
 export async function createFixtures(): Promise<Fixtures> {
@@ -48,25 +36,13 @@ export async function createFixtures(): Promise<Fixtures> {
   await writeSeededFile(path('file'), SEED, FILE_BYTES)
   await writeSeededTree(path('tree'), { seed: SEED, files: TREE_FILES })
 
-  const torrents = once(async (key) => {
-    const [maker, format, content] = key.split('-') as [Maker, Format, Content]
-    const torrent = join(root, `${key}.torrent`)
+  const made = new Map<string, Promise<Fixture>>()
+  const makeTorrent = async (maker: Maker, format: Format, content: Content): Promise<Fixture> => {
+    const torrent = join(root, `${maker}-${format}-${content}.torrent`)
     const make = maker === 'libtorrent' ? makeWithLibtorrent : makeWithOurs
     await make(format, path(content), { out: torrent, pieceLength: PIECE_BYTES[content] })
     return { torrent, ...(await readTorrent(torrent)) }
-  })
-  const paddedFolders = once(async (torrent) => {
-    const { name, pads } = await readTorrent(torrent)
-    const folder = `${torrent}.data`
-    await cp(join(data, name), join(folder, name), { recursive: true })
-    for (const pad of pads) {
-      const file = join(folder, name, pad.path)
-      await mkdir(dirname(file), { recursive: true })
-      await writeFile(file, new Uint8Array(pad.length))
-    }
-    return folder
-  })
-
+  }
   return {
     path,
     async folder(name) {
@@ -74,9 +50,12 @@ export async function createFixtures(): Promise<Fixtures> {
       await mkdir(folder, { recursive: true })
       return folder
     },
-    torrent: (maker, format, content) => torrents(`${maker}-${format}-${content}`),
-    padded: (_content, { torrent, pads }) =>
-      pads.length === 0 ? Promise.resolve(data) : paddedFolders(torrent),
+    torrent(maker, format, content) {
+      const key = `${maker} ${format} ${content}`
+      const fixture = made.get(key) ?? makeTorrent(maker, format, content)
+      made.set(key, fixture)
+      return fixture
+    },
     [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),
   }
 }

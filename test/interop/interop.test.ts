@@ -16,10 +16,7 @@ const full = process.env['INTEROP'] === 'full'
 const words = (process.env['INTEROP_ONLY'] ?? '').split(' ')
 const us = [ours, ...CLIENTS].find(({ name }) => name === (process.env['INTEROP_US'] ?? ours.name))!
 
-/** libtorrent 2.0 dials a hybrid swarm with the v2 hash, which a v1 client hangs up on: we dial with the v1 hash. */
-const dialsInVain = ({ client, format }: Case) => us !== ours && !client.dials && format === 'hybrid'
-const isPossible = (one: Case) =>
-  (one.client.dials || us.dials) && us.formats.includes(one.format) && !dialsInVain(one)
+const isPossible = ({ client, format }: Case) => (client.dials || us.dials) && us.formats.includes(format)
 const isWanted = (one: Case) => words.every((word) => nameOf(one).includes(word))
 
 /** Seconds for people. */

@@ -15,7 +15,6 @@ export const libtorrent: Client = {
   debianPackage: 'python3-libtorrent',
   formats: ['v1', 'hybrid', 'v2'],
   dials: true,
-  padsAreContent: false,
   skipsEmptyFiles: false,
   version: () => outputOf(PYTHON, [SCRIPT, 'version']),
   async start(options) {

@@ -68,7 +68,7 @@ export function formatMatrix(results: readonly Result[], versions: ReadonlyMap<s
   }
   const table = [['', ...COLUMNS], ...[...rows].map(([key, row]) => [key, ...row])]
   const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)))
-  return table
+  const lines = table
     .map((row) =>
       row
         .map((cell, column) => cell.padEnd(widths[column]!))
@@ -76,4 +76,6 @@ export function formatMatrix(results: readonly Result[], versions: ReadonlyMap<s
         .trimEnd(),
     )
     .join('\n')
+  const notes = CLIENTS.flatMap(({ name, limits }) => (limits === undefined ? [] : [`${name}: ${limits}`]))
+  return [lines, ...notes].join('\n')
 }

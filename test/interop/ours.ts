@@ -20,7 +20,6 @@ export const ours: Client = {
   debianPackage: '(this repository)',
   formats: ['v1', 'hybrid', 'v2'],
   dials: true,
-  padsAreContent: false,
   skipsEmptyFiles: false,
   version: async () => 'here',
   async start(options) {

@@ -32,10 +32,10 @@ export type Client = {
   /** Says how to get the program, when it is absent. */
   readonly debianPackage: string
   readonly formats: readonly Format[]
+  /** Why it has no other formats, in words, for the table. */
+  readonly limits?: string
   /** Whether it connects to a loopback peer that it is told of; else the other side dials. */
   readonly dials: boolean
-  /** Whether it treats pad files (BEP 47) as content, so that they must lie beside the data it seeds. */
-  readonly padsAreContent: boolean
   /** Whether it leaves out files of no bytes when it downloads. */
   readonly skipsEmptyFiles: boolean
   /** The installed version, or undefined when the program is absent. */

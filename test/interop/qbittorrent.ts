@@ -77,7 +77,6 @@ export const qbittorrent: Client = {
   debianPackage: 'qbittorrent-nox',
   formats: ['v1', 'hybrid'],
   dials: true,
-  padsAreContent: false,
   skipsEmptyFiles: false,
   version: () => outputOf('qbittorrent-nox', ['--version']),
   async start(options) {

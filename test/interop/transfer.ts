@@ -24,9 +24,6 @@ export async function transfer(one: Case, { us, maker, fixtures }: TransferOptio
   const [seeder, leecher] = one.direction === '← us' ? [us, one.client] : [one.client, us]
   const fixture = await fixtures.torrent(maker, one.format, one.content)
   const work = await fixtures.folder(nameOf(one))
-  const seedDir = seeder.padsAreContent
-    ? await fixtures.padded(one.content, fixture)
-    : dirname(fixtures.path(one.content))
   const outDir = join(work, 'out')
   const [seedPort, leechPort] = [await freePort(), await freePort()]
   await using stack = new AsyncDisposableStack()
@@ -36,7 +33,7 @@ export async function transfer(one: Case, { us, maker, fixtures }: TransferOptio
     seeder.start({
       mode: 'seed',
       torrent: fixture.torrent,
-      dir: seedDir,
+      dir: dirname(fixtures.path(one.content)),
       workDir: join(work, 'seeder'),
       port: seedPort,
       ...(leecher.dials ? {} : { dialPort: leechPort }),

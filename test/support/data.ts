@@ -36,13 +36,12 @@ export async function writeSeededTree(root: string, { seed, files }: TreeOptions
   }
 }
 
-/** Relative paths of all files below `root`; clients that do not know pad files (BEP 47) keep theirs in `.pad`. */
+/** Relative paths of all files below `root`. */
 async function filesBelow(root: string): Promise<string[]> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true })
   return entries
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
-    .filter((path) => !path.startsWith('.pad/'))
     .sort()
 }
 

@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { type Running, startProcess } from './processes.ts'
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-const MAIN = `${ROOT}src/cli/main.ts`
+/** The entry point under test; TALLYSWARM_MAIN names another one, a compiled one say. */
+const MAIN = process.env['TALLYSWARM_MAIN'] ?? `${ROOT}src/cli/main.ts`
 
 /** Starts `tallyswarm ARGS` with everything it stores below `home`. */
 export function startProduct(home: string, args: readonly string[]): Promise<Running> {

@@ -176,7 +176,7 @@ export class Pair implements AsyncDisposable {
 
   /** Waits until nothing is on the pipe and the links have come to rest. */
   async settled(): Promise<void> {
-    for (let quiet = 0; quiet < 3; ) {
+    for (let quiet = 0; quiet < 2; ) {
       await sleep(12)
       quiet = this.#inFlight === 0 ? quiet + 1 : 0
     }

@@ -48,8 +48,6 @@ export type TorrentFacts = {
   readonly infoHashV2?: string
   /** With every info hash that the torrent has. */
   readonly magnet: string
-  /** Pad files (BEP 47), which clients that do not know them treat as content: path below the share, length. */
-  readonly pads: readonly { readonly path: string; readonly length: number }[]
 }
 
 /** Reads what tests need to know of a well-formed torrent file. */
@@ -66,17 +64,10 @@ export async function readTorrent(file: string): Promise<TorrentFacts> {
     ...(infoHashV1 === undefined ? [] : [`xt=urn:btih:${infoHashV1}`]),
     ...(infoHashV2 === undefined ? [] : [`xt=urn:btmh:1220${infoHashV2}`]),
   ]
-  const entries = (info.get('files') ?? []) as Map<string, Value>[]
   return {
     name,
     ...(infoHashV1 === undefined ? {} : { infoHashV1 }),
     ...(infoHashV2 === undefined ? {} : { infoHashV2 }),
     magnet: `magnet:?${topics.join('&')}&dn=${encodeURIComponent(name)}`,
-    pads: entries
-      .filter((entry) => String(entry.get('attr') ?? '').includes('p'))
-      .map((entry) => ({
-        path: (entry.get('path') as Buffer[]).map(String).join('/'),
-        length: entry.get('length') as number,
-      })),
   }
 }
