@@ -85,7 +85,7 @@ async function prepare(
     if (plan.fate === 'lies') await corrupt(share, data)
     return { seeder, wallet }
   })
-  const started = await Promise.all(starting)
+  const started = await all(starting, ({ seeder }) => seeder.kill())
   for (const { seeder } of started) {
     const { name, protocol, ranges, fate } = seeder.plan
     const parts = ranges.map(([from, to]) => `${from * 100}–${to * 100} %`).join(', ')
@@ -98,6 +98,16 @@ async function prepare(
     seeders: started.map(({ seeder }) => seeder),
     wallets: new Map(started.map(({ seeder, wallet }) => [seeder, wallet])),
   }
+}
+
+/** As Promise.all, but what did start is undone when something fails. */
+async function all<T>(starting: readonly Promise<T>[], undo: (started: T) => Promise<void>): Promise<T[]> {
+  const settled = await Promise.allSettled(starting)
+  const failed = settled.find((one) => one.status === 'rejected')
+  const started = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  if (failed === undefined) return started
+  await Promise.all(started.map(undo))
+  throw failed.reason
 }
 
 /** Downloads; half-way, the one that dies is killed. */
@@ -311,6 +321,6 @@ export async function demo(context: Context, options: { readonly size: string })
     context.output.result({ ok: missing.length === 0, missing, ...result }, lines(result, missing))
     if (missing.length > 0) process.exitCode = 1
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 })
   }
 }

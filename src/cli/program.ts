@@ -62,6 +62,7 @@ function addTransferCommands(program: Command, signal: AbortSignal): void {
     .option('--host <address>', 'address to listen on')
     .option('--peer <addresses>', 'HOST:PORT of peers to dial', list)
     .option('--no-discovery', 'no trackers: only the peers named')
+    .addOption(new Option('--with-parent', 'stop when stdin closes').hideHelp())
     .action(run(program, signal, async () => (await import('./share.ts')).share))
   program
     .command('get <link>')

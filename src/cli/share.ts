@@ -32,6 +32,7 @@ type ShareOptions = MakeOptions & {
   readonly host?: string
   readonly peer?: readonly string[]
   readonly discovery: boolean
+  readonly withParent?: boolean
 }
 
 type ToSeed = {
@@ -118,6 +119,12 @@ export async function share(
   output.say(
     `BENCH_READY peers on ${listening.bittorrent?.port ?? 'no port'}, http on ${listening.http?.port ?? 'no port'}; seeding until Ctrl-C`,
   )
-  await untilStopped(signal)
+  await (options.withParent ? Promise.race([untilStopped(signal), untilStdinCloses()]) : untilStopped(signal))
   await settleBeforeStop(node)
+}
+
+function untilStdinCloses(): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdin.once('close', resolve).resume().unref()
+  })
 }

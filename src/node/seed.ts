@@ -54,14 +54,14 @@ export async function seed(node: Node, request: SeedRequest): Promise<Seeding> {
     swarm.setTransfer({ share, reader })
     swarm.addPeers(request.peers)
     if (request.discovery && share.trackers.length > 0) {
-      const { status } = swarm
+      const announced = swarm
       const leftBytes = missingBytes(reader)
       opened.use(
         announce(node, swarm, {
           hashes: announcedHashes(share),
           tiers: share.trackers,
           progress: () => ({
-            uploaded: status().sentBytes,
+            uploaded: announced.status().sentBytes,
             downloaded: 0,
             left: leftBytes,
             partialSeed: leftBytes > 0,

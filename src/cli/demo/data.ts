@@ -42,7 +42,7 @@ export async function makeDemoShare(
     }
   }
   await using pool = new HashPool()
-  return makeTorrent(pool, folder, { pieceLength: PIECE_BYTES, trackers: trackers.map((url) => [url]) })
+  return await makeTorrent(pool, folder, { pieceLength: PIECE_BYTES, trackers: trackers.map((url) => [url]) })
 }
 
 /** A copy that holds just the pieces in [from, to) of all, as fractions; the rest are holes. */

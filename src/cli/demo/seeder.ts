@@ -34,10 +34,10 @@ export type Seeder = {
   stop(): Promise<void>
 }
 
-/** Runs this program with these arguments. */
+/** Runs this program with these arguments; with `--with-parent` it ends when we do, however we end. */
 export function runSelf(args: readonly string[]): ChildProcess {
   const main = join(import.meta.dirname, '..', `main${import.meta.filename.slice(-3)}`)
-  return spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  return spawn(process.execPath, [main, ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
 }
 
 /** Runs it to its end and reads the JSON document it prints. */
@@ -54,6 +54,20 @@ function exited(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => child.once('exit', () => resolve()))
 }
 
+type ShareDocument = {
+  readonly listening?: Record<string, { port: number }>
+  readonly error?: { readonly message: string }
+}
+
+/** Undefined while the text is not a whole JSON document. */
+function parseWhole(text: string): ShareDocument | undefined {
+  try {
+    return JSON.parse(text) as ShareDocument
+  } catch {
+    return undefined
+  }
+}
+
 /** The document `share --json` prints when it is ready. */
 function readyDocument(child: ChildProcess, name: string): Promise<Record<string, { port: number }>> {
   return new Promise((resolve, reject) => {
@@ -68,11 +82,11 @@ function readyDocument(child: ChildProcess, name: string): Promise<Record<string
     })
     child.stdout!.on('data', (chunk: Buffer) => {
       text = (text + chunk.toString()).slice(0, JSON_CHARS_MAX)
-      try {
-        const { listening } = JSON.parse(text)
-        clearTimeout(timer)
-        resolve(listening)
-      } catch {} // not whole yet
+      const document = parseWhole(text)
+      if (document === undefined) return
+      clearTimeout(timer)
+      if (document.listening) resolve(document.listening)
+      else fail(`said ${document.error?.message}`)
     })
   })
 }
@@ -92,9 +106,22 @@ export async function startSeeder(
   await writeFile(join(home, 'config.toml'), config)
   const child = runSelf([
     ...['share', '--torrent', torrent, '--data', data, '--home', home, '--host', '127.0.0.1', '--json'],
-    ...['--port', '0', '--http-port', '0', '--protocols', plan.protocol, '--price', String(priceWeiPerMib)],
+    ...[
+      '--with-parent',
+      '--port',
+      '0',
+      '--http-port',
+      '0',
+      '--protocols',
+      plan.protocol,
+      '--price',
+      String(priceWeiPerMib),
+    ],
   ])
-  const listening = await readyDocument(child, plan.name)
+  const listening = await readyDocument(child, plan.name).catch((error: unknown) => {
+    child.kill('SIGKILL')
+    throw error
+  })
   const label =
     plan.protocol === 'bt'
       ? `127.0.0.1:${listening['bittorrent']!.port}`

@@ -8,8 +8,11 @@ import { systemClock, systemRandom } from '../../base/io/system.ts'
 import { createNativeBls } from '../../crypto/io/bls.ts'
 import { createNodeEd25519 } from '../../crypto/io/ed25519.ts'
 import type { EvmAddress } from '../../money/address.ts'
-import { startDevChain } from '../../money/io/anvil.ts'
+import { type DevChain, startDevChain } from '../../money/io/anvil.ts'
+import { connectEvm } from '../../money/io/evm/chain.ts'
+import { deployContracts } from '../../money/io/evm/deploy.ts'
 import { openWallet } from '../../money/io/wallet.ts'
+import type { Network } from '../../money/network.ts'
 import { formatConfig, parseConfig } from '../../node/config.ts'
 import { homeAt } from '../../node/home.ts'
 import { Keys } from '../../node/keys.ts'
@@ -32,9 +35,17 @@ export type Stage = AsyncDisposable & {
   fundedWallet(homePath: string): Promise<EvmAddress>
 }
 
+/** Before anyone else is there, so that nobody races to deploy. */
+async function deploy(chain: DevChain): Promise<Network> {
+  await using wallet = openWallet(systemRandom.bytes(32))
+  await chain.fund(wallet.address, FUNDS_WEI)
+  return await deployContracts(await connectEvm({ url: chain.url }), { wallet })
+}
+
 export async function openStage(): Promise<Stage> {
   await using opened = new AsyncDisposableStack()
   const chain = opened.use(await startDevChain())
+  const network = await deploy(chain)
   const ed25519 = createNodeEd25519()
   const key = await ed25519.generate()
   const authority = createAuthority(
@@ -62,7 +73,12 @@ export async function openStage(): Promise<Stage> {
       http: { host: '127.0.0.1', port: 0 },
       network: { allow_private: true },
       tally: { authority: tracker.url },
-      money: { rpc_url: chain.url, spend_max_wei: String(FUNDS_WEI / 2n) },
+      money: {
+        rpc_url: chain.url,
+        channel_contract: network.channels,
+        batch_pay_contract: network.batchPay,
+        spend_max_wei: String(FUNDS_WEI / 2n),
+      },
     }),
   )
   const ask = async (method: string, address: EvmAddress) =>
