@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { assert } from '../../base/assert.ts'
 import { bytesEqual, toHex } from '../../base/bytes.ts'
 import { CodedError } from '../../base/errors.ts'
 import type { SellerTerms } from '../../tally/terms.ts'
@@ -72,7 +71,8 @@ export class SaleSession implements SellerTerms {
   }
 
   async accepted(bytes: Uint8Array): Promise<void> {
-    assert(this.#acceptance === undefined, 'a quote is accepted once')
+    if (this.#acceptance !== undefined)
+      throw new CodedError('ACCEPTANCE_TWICE', 'the quote was accepted already')
     const acceptance = decodeAcceptance(bytes, this.#parts.parts.driver.network)
     if (!bytesEqual(acceptance.quote, this.#parts.digest)) {
       throw new CodedError('ACCEPTANCE_WRONG_QUOTE', 'the acceptance is of another quote')
