@@ -12,7 +12,7 @@ import { parseContentRange } from './ranges.ts'
  * `later`: the same request may work after a while. `missing`: the server does not have these bytes.
  * `choked`: sign tallies first. `never`: this server cannot or will not serve us.
  */
-export type Remedy = 'later' | 'missing' | 'choked' | 'never'
+type Remedy = 'later' | 'missing' | 'choked' | 'never'
 
 export type Refusal = {
   readonly ok: false

@@ -9,7 +9,8 @@
  *   /file/{hash}                                   a file: by cid, or by info hash with a file index or one file
  *   /file/{hash}[/{file}]/chunk/{i}                its i-th 256 KiB
  *   /file/{hash}[/{file}]/layer/{h}                its tree hashes h levels above the 16 KiB leaves
- *   /file/{infoHash}/have | torrent                our bitfield; the .torrent
+ *   /file/{infoHash}/have                          our bitfield
+ *   /file/{hash}/torrent                           the .torrent of the share
  *   /files/{hash}[/metadata]                       Chiral v1
  *   /webseed/{infoHash}/{name}[/{path}...]         BEP 19
  *

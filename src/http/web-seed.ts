@@ -10,7 +10,7 @@ import { DecodeError } from '../base/errors.ts'
 import type { Share } from '../content/share.ts'
 
 /** A URL we would ask. Ours: longer ones are refused by many servers. */
-export const URL_CHARS_MAX = 4_096
+const URL_CHARS_MAX = 4_096
 
 /**
  * Checks a URL from outside: http or https, no user name in it, not too long.

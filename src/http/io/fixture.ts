@@ -1,8 +1,9 @@
 /**
- * A share in memory for tests: real torrent bytes, real hashes, a reader over the files' bytes.
+ * For tests: a share in memory (real torrent bytes, real hashes, a reader over the files' bytes), and a plain client.
  *
  * @module
  */
+import { request } from 'node:http'
 import { concatBytes } from '../../base/bytes.ts'
 import { CodedError } from '../../base/errors.ts'
 import { cid } from '../../base/ids.ts'
@@ -13,6 +14,7 @@ import { sha1, sha256 } from '../../crypto/io/sha.ts'
 import { layerAbove, leafLayer, pieceLayerOf, rootOf } from '../../crypto/merkle.ts'
 import { Bitfield } from '../../transfer/bitfield.ts'
 import type { ShareReader } from '../../transfer/reader.ts'
+import type { ShareServer } from '../contract.ts'
 
 export type TestShare = {
   readonly share: Share
@@ -110,4 +112,38 @@ function memoryReader(share: Share, space: Uint8Array): ShareReader {
       return leafLayer(space.subarray(start, start + layout.pieceBytes(piece)), sha256)
     },
   }
+}
+
+export type Answer = { status: number; headers: Record<string, string>; body: Uint8Array; text: string }
+
+/** One request on a connection of its own. */
+export function ask(
+  server: ShareServer,
+  path: string,
+  {
+    method = 'GET',
+    headers = {},
+    body,
+  }: { method?: string; headers?: Record<string, string>; body?: string } = {},
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const { host, port } = server.address
+    const req = request({ host, port, path, method, headers, agent: false }, async (res) => {
+      const chunks: Uint8Array[] = []
+      try {
+        for await (const chunk of res) chunks.push(chunk)
+      } catch (error) {
+        return reject(error)
+      }
+      const bytes = concatBytes(...chunks)
+      resolve({
+        status: res.statusCode!,
+        headers: res.headers as Record<string, string>,
+        body: bytes,
+        text: Buffer.from(bytes).toString(),
+      })
+    })
+    req.on('error', reject)
+    req.end(body)
+  })
 }

@@ -6,7 +6,7 @@
  * @module
  */
 import type { IncomingMessage } from 'node:http'
-import { toHex } from '../../base/bytes.ts'
+import { concatBytes, toHex } from '../../base/bytes.ts'
 import { DecodeError } from '../../base/errors.ts'
 import type { PeerId } from '../../base/ids.ts'
 import { sha256 } from '../../crypto/io/sha.ts'
@@ -22,7 +22,7 @@ import {
 } from '../frames.ts'
 import { BYTES_TYPE } from '../headers.ts'
 import { bytesRepresentation, HttpFault, type Representation } from '../representation.ts'
-import { methodsOf, parseRoute, type Route, TARGET_CHARS_MAX } from '../routes.ts'
+import { type FileName, methodsOf, parseRoute, type Route, TARGET_CHARS_MAX } from '../routes.ts'
 import { resolveWebSeedPath } from '../web-seed.ts'
 import {
   chunkRepresentation,
@@ -105,12 +105,10 @@ export class RequestHandler {
   /** The share a route is about. */
   #offered(route: Route): OfferedShare {
     const { catalog } = this.#parts
-    if (route.kind === 'have' || route.kind === 'torrent' || route.kind === 'web-seed') {
-      const offered = catalog.share(route.hash)
-      if (offered === undefined) throw unknownHash()
-      return offered
-    }
-    return fileOf(catalog, route as Route & { hash: string }).offered
+    const offered = 'hash' in route ? catalog.share(route.hash) : undefined
+    if (offered !== undefined) return offered
+    if (route.kind === 'have' || route.kind === 'web-seed') throw unknownHash()
+    return fileOf(catalog, route as FileName).offered
   }
 
   #representation(
@@ -217,7 +215,7 @@ const unknownHash = () => new HttpFault(404, 'UNKNOWN_HASH', 'nothing with this 
 const noSession = () => new HttpFault(409, 'TALLY_NO_SESSION', 'this connection has no tally session')
 
 /** @throws {HttpFault} 404, or 409 where an info hash needs a file index */
-function fileOf(catalog: Catalog, name: { readonly hash: string; readonly file?: number }): FileRef {
+function fileOf(catalog: Catalog, name: FileName): FileRef {
   const found = catalog.file(name.hash, name.file)
   if (found === 'unknown') throw unknownHash()
   if (found === 'several-files') {
@@ -265,7 +263,7 @@ async function readBody(req: IncomingMessage, bytesMax: number): Promise<Uint8Ar
     if (bytes > bytesMax) throw new HttpFault(413, 'BODY_TOO_LARGE', `at most ${bytesMax} bytes are read`)
     parts.push(part)
   }
-  return Buffer.concat(parts)
+  return concatBytes(...parts)
 }
 
 /** One header's text. @throws {DecodeError<'HEADER_REPEATED'>} */

@@ -5,6 +5,7 @@
  */
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
+import { concatBytes } from '../../base/bytes.ts'
 import { CodedError, codeOf } from '../../base/errors.ts'
 import type { Clock } from '../../base/world.ts'
 import { parseHttpUrl } from '../web-seed.ts'
@@ -142,7 +143,7 @@ export class HttpClient {
   async readSmall(response: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
     const parts: Uint8Array[] = []
     await this.readBody(response, { atMost: bytesMax }, (part) => parts.push(part.slice()))
-    return Buffer.concat(parts)
+    return concatBytes(...parts)
   }
 
   /** Reads past a body that is of no use; a long one costs the connection. */

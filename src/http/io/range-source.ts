@@ -7,7 +7,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { TallyLink } from '../../tally/link.ts'
 import { Bitfield } from '../../transfer/bitfield.ts'
 import type { CloseReason, Source, SourcePort } from '../../transfer/source.ts'
-import { BlockOwners } from '../block-owners.ts'
 import type {
   RangeSource,
   RangeSourceParts,
@@ -18,6 +17,7 @@ import type {
 import { FailurePolicy } from '../failure-policy.ts'
 import { type Job, planJobs } from '../fetch-plan.ts'
 import { JobFill } from '../job-fill.ts'
+import { TallyRouter } from '../tally-router.ts'
 import type { ClientSession } from './client-session.ts'
 import type { Dialect, Greeting, SourceContext } from './dialect.ts'
 import { HttpClient } from './http-client.ts'
@@ -36,6 +36,10 @@ const TICK_MS = 1_000
 const FAREWELL_MS = 3_000
 const SESSIONS_KEPT = 64
 
+/** Which addresses requests may reach: a user may name any host, a torrent only public ones. */
+const trustedBy = ({ origin, allowPrivateAddresses }: RangeSourceSettings, url: URL) =>
+  allowPrivateAddresses ? 'any' : origin === 'user' ? { origin: url.origin } : 'none'
+
 export class HttpRangeSource implements RangeSource {
   readonly source: Source
   readonly ended: Promise<SourceEnd>
@@ -49,7 +53,7 @@ export class HttpRangeSource implements RangeSource {
   readonly #queue: QueuedJob[] = []
   /** Queued and running. */
   readonly #fills = new Set<JobFill>()
-  readonly #owners = new BlockOwners<TallyLink>()
+  readonly #router: TallyRouter
   readonly #sessions: ClientSession[] = []
   readonly #failures: FailurePolicy
   readonly #lanes: readonly Lane[]
@@ -70,8 +74,9 @@ export class HttpRangeSource implements RangeSource {
     this.#dialect = dialect
     this.#failures = new FailurePolicy(settings)
     this.#picked = new Int32Array(3 * settings.requestBlocksMax)
-    const { pieceCount } = dialect.share.layout
-    this.#have = dialect.startsFull ? Bitfield.full(pieceCount) : new Bitfield(pieceCount)
+    const { layout } = dialect.share
+    this.#router = new TallyRouter(layout)
+    this.#have = dialect.startsFull ? Bitfield.full(layout.pieceCount) : new Bitfield(layout.pieceCount)
     const { promise, resolve } = Promise.withResolvers<SourceEnd>()
     this.ended = promise
     this.#endWith = resolve
@@ -105,17 +110,13 @@ export class HttpRangeSource implements RangeSource {
   }
 
   #createContext(): SourceContext {
-    const { origin, allowPrivateAddresses } = this.#settings
-    const trusted =
-      allowPrivateAddresses || (origin === 'user' && { origin: this.#dialect.url.origin }) || undefined
     const source = this
     return {
       signal: this.#abort.signal,
-      createClient: (limits) =>
-        new HttpClient(
-          { ...this.#settings, ...limits, trusted: trusted === true ? 'any' : (trusted ?? 'none') },
-          this.#parts.clock,
-        ),
+      createClient: (limits) => {
+        const trusted = trustedBy(this.#settings, this.#dialect.url)
+        return new HttpClient({ ...this.#settings, ...limits, trusted }, this.#parts.clock)
+      },
       get have() {
         return source.#have
       },
@@ -129,7 +130,6 @@ export class HttpRangeSource implements RangeSource {
   }
 
   #createSource(): Source {
-    const { layout } = this.#dialect.share
     return {
       protocol: this.#dialect.protocol,
       label: this.#dialect.url.href,
@@ -137,17 +137,8 @@ export class HttpRangeSource implements RangeSource {
       cancel: (piece, begin) => {
         for (const fill of this.#fills) fill.cancel(piece, begin)
       },
-      verified: (piece, begin, length) => {
-        for (const { owner, ...range } of this.#owners.take(piece, begin, length)) {
-          const payload = layout.payloadBytesIn(piece, range.begin, range.length)
-          owner.verified(piece, range.begin, range.length, payload)
-        }
-      },
-      wasted: (piece, begin, length) => {
-        for (const { owner, ...range } of this.#owners.take(piece, begin, length)) {
-          owner.wasted(layout.payloadBytesIn(piece, range.begin, range.length))
-        }
-      },
+      verified: (piece, begin, length) => this.#router.verified(piece, begin, length),
+      wasted: (piece, begin, length) => this.#router.wasted(piece, begin, length),
       pieceVerified: () => undefined, // HTTP servers are not told
       close: (reason: CloseReason) => this.#end({ code: reason.code }),
     }
@@ -202,9 +193,7 @@ export class HttpRangeSource implements RangeSource {
       fill: new JobFill(job, {
         layout: this.#dialect.share.layout,
         port: this.#port,
-        onReceived: ({ piece, begin }) => {
-          if (queued?.link !== undefined) this.#owners.set(piece, begin, queued.link)
-        },
+        onReceived: ({ piece, begin }) => this.#router.brought(piece, begin, queued?.link),
         onDropped: (bytes) => {
           this.#droppedBytes += bytes
           queued.link?.wasted(bytes)

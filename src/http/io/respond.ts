@@ -132,7 +132,7 @@ async function sendParts(
 }
 
 /** A response without a body. */
-export function finish(res: ServerResponse, status: number, session?: ServerSession): void {
+function finish(res: ServerResponse, status: number, session?: ServerSession): void {
   res.writeHead(status, session?.takeHeaders())
   res.end()
 }

@@ -1,53 +1,17 @@
 // Goal: every route of a real server answers as documented, in bytes, status and headers.
-import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
-import { request } from 'node:http'
+import { deepEqual, equal, ok } from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { setImmediate } from 'node:timers/promises'
-import { concatBytes, toHex, utf8Text } from '../../base/bytes.ts'
+import { concatBytes, toHex } from '../../base/bytes.ts'
 import { peerId } from '../../base/ids.ts'
 import { systemClock } from '../../base/io/system.ts'
 import { sha256 } from '../../crypto/io/sha.ts'
 import { layerAbove, leafLayer, rootOf } from '../../crypto/merkle.ts'
 import type { ShareServer, ShareServerSettings } from '../contract.ts'
-import { testBytes, testShare } from './fixture.ts'
+import { ask, testBytes, testShare } from './fixture.ts'
 import { createShareServer } from './server.ts'
 
 const settings: Partial<ShareServerSettings> = { listen: { host: '127.0.0.1', port: 0 } }
 const parts = { clock: systemClock, peerId: peerId(new Uint8Array(20).fill(7)) }
-
-type Answer = { status: number; headers: Record<string, string>; body: Uint8Array; text: string }
-
-/** One request on a connection of its own. */
-function ask(
-  server: ShareServer,
-  path: string,
-  {
-    method = 'GET',
-    headers = {},
-    body,
-  }: { method?: string; headers?: Record<string, string>; body?: string } = {},
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const { host, port } = server.address
-    const req = request({ host, port, path, method, headers, agent: false }, async (res) => {
-      const chunks: Uint8Array[] = []
-      try {
-        for await (const chunk of res) chunks.push(chunk)
-      } catch (error) {
-        return reject(error)
-      }
-      const bytes = concatBytes(...chunks)
-      resolve({
-        status: res.statusCode!,
-        headers: res.headers as Record<string, string>,
-        body: bytes,
-        text: Buffer.from(bytes).toString(),
-      })
-    })
-    req.on('error', reject)
-    req.end(body)
-  })
-}
 
 describe('a server of four shares', () => {
   const big = testBytes(1_000_003)
@@ -199,6 +163,7 @@ describe('a server of four shares', () => {
     const have = await ask(server, `/file/${id}/have`)
     deepEqual(have.body, single.reader.have.bytes)
     deepEqual((await ask(server, `/file/${id}/torrent`)).body, single.torrent)
+    deepEqual((await ask(server, `/file/${cidOf(big)}/torrent`)).body, single.torrent)
     equal((await ask(server, `/file/${folderId}/torrent`)).status, 404)
     const metadata = await ask(server, `/files/${cidOf(big)}/metadata`)
     equal(metadata.headers['content-type'], 'application/json')
@@ -276,76 +241,4 @@ describe('a server of four shares', () => {
     await ask(server, `/file/${id}`, { headers: { Range: 'bytes=0-99' } })
     equal(server.status().sentBytesByShare[id]! - before, 100)
   })
-})
-
-test('a partial holder serves verified bytes only, and says when to ask again', async () => {
-  const bytes = testBytes(200_000)
-  const partial = testShare({ files: { part: bytes } })
-  partial.reader.have.clear(3)
-  const id = toHex(partial.share.infoHashV2!)
-  await using server = await createShareServer(settings, parts)
-  server.add(partial.reader)
-  const had = await ask(server, `/file/${id}`, { headers: { Range: 'bytes=0-98303' } })
-  deepEqual([had.status, had.body], [206, bytes.slice(0, 98_304)])
-  for (const range of ['bytes=98303-98304', 'bytes=0-', 'bytes=0-0,-1,131071-131072']) {
-    const lacking = await ask(server, `/file/${id}`, { headers: { Range: range } })
-    equal(lacking.status, 503)
-    equal(JSON.parse(lacking.text).code, 'NOT_HERE_YET')
-    ok(Number(lacking.headers['retry-after']) > 0)
-  }
-  equal((await ask(server, `/file/${id}/layer/0`)).status, 503)
-  equal((await ask(server, `/file/${id}/layer/1`)).status, 200, 'the piece layer is in the torrent')
-  equal((await ask(server, `/file/${id}/layer/0`, { headers: { Range: 'bytes=0-191' } })).status, 206)
-  partial.reader.have.set(3)
-  equal((await ask(server, `/file/${id}`)).status, 200)
-})
-
-test('a share that was removed is gone under every name; one that replaced it is served', async () => {
-  const bytes = testBytes(1_000)
-  const one = testShare({ files: { one: bytes } })
-  await using server = await createShareServer(settings, parts)
-  server.add(one.reader)
-  server.add(one.reader, { torrent: one.torrent })
-  const names = [toHex(one.share.infoHashV1!), toHex(one.share.infoHashV2!), toHex(sha256(bytes))]
-  for (const name of names) equal((await ask(server, `/file/${name}`)).status, 200)
-  server.remove(one.share)
-  for (const name of names) equal((await ask(server, `/file/${name}`)).status, 404)
-})
-
-test('a reader that fails costs the connection, and says nothing of why', async () => {
-  const one = testShare({ files: { one: testBytes(300_000) } })
-  await using server = await createShareServer({ ...settings, bufferBytes: 65_536 }, parts)
-  const readFile = async (file: number, offset: number, into: Uint8Array) => {
-    if (offset > 0) throw new Error('/secret/path: EIO')
-    await one.reader.readFile(file, offset, into)
-  }
-  server.add({ ...one.reader, readFile })
-  await rejects(ask(server, `/file/${toHex(one.share.infoHashV1!)}`), { code: 'ECONNRESET' })
-  equal(server.status().refused['UNKNOWN'], 1)
-})
-
-test('clients without tallies get what the policy has for them', async () => {
-  const one = testShare({ files: { one: testBytes(1_000) } })
-  const path = `/file/${toHex(one.share.infoHashV1!)}`
-  await using refusing = await createShareServer({ ...settings, plainClients: 'refuse' }, parts)
-  refusing.add(one.reader)
-  const refused = await ask(refusing, path)
-  deepEqual([refused.status, JSON.parse(refused.text).code], [402, 'TALLIES_REQUIRED'])
-  equal((await ask(refusing, `${path}/have`)).status, 200)
-
-  await using slotted = await createShareServer({ ...settings, plainClients: { slots: 1 } }, parts)
-  const gate = Promise.withResolvers<void>()
-  const readFile = async (file: number, offset: number, into: Uint8Array) => {
-    await gate.promise
-    await one.reader.readFile(file, offset, into)
-  }
-  slotted.add({ ...one.reader, readFile })
-  const first = ask(slotted, path)
-  while (slotted.status().requests === 0) await setImmediate()
-  const second = await ask(slotted, path)
-  deepEqual([second.status, JSON.parse(second.text).code], [503, 'NO_SLOT'])
-  gate.resolve()
-  equal((await first).status, 200)
-  equal((await ask(slotted, path)).status, 200)
-  equal(utf8Text((await ask(slotted, '/health')).body), 'OK')
 })
