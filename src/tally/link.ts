@@ -11,7 +11,7 @@
 export type Run = { readonly start: number; readonly count: number }
 
 export type TallyLink = {
-  /** A frame from the other side. @throws {DecodeError} for malformed frames; the caller drops the connection. */
+  /** A frame from the other side; its bytes may be reused after the call. @throws {DecodeError} for malformed frames; the caller drops the connection. */
   receiveFrame(frame: Uint8Array): void
   /** As sender: whether `bytes` more payload may be sent now. False: choke until `onAllowance`. */
   maySend(bytes: number): boolean

@@ -84,7 +84,7 @@ export class ConnectionLink implements TallyLink {
 
   receiveFrame(bytes: Uint8Array): void {
     if (this.#context.ended) return
-    const frame = decodeFrame(bytes)
+    const frame = decodeFrame(bytes.slice()) // the bytes are a view into a receive buffer; frames live on
     if (this.#strangerForGood) return
     if (frame.type !== 'runs' && !this.#budget.take(this.#context.monotonicMs)) {
       this.#context.fail('FRAME_FLOOD', 'the peer sends frames too fast')
