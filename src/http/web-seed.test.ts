@@ -38,9 +38,29 @@ for (const [text, code] of [
 
 test('any name in a torrent comes back to the same file through our own routes', () => {
   const hash = 'ab'.repeat(20)
+  const char = fc.constantFrom(
+    'a',
+    '.',
+    ' ',
+    '%',
+    '2',
+    'f',
+    '?',
+    '#',
+    '&',
+    '+',
+    "'",
+    '(',
+    '\\',
+    ':',
+    '@',
+    'ü',
+    '🙂',
+    '\n',
+  )
   const name = fc
-    .string({ minLength: 1, maxLength: 20, unit: 'binary' })
-    .filter((text) => !/^\.{1,2}$|[/\0]/.test(text) && text.isWellFormed())
+    .string({ minLength: 1, maxLength: 20, unit: char })
+    .filter((text) => text !== '.' && text !== '..')
   fc.assert(
     fc.property(name, fc.array(name, { minLength: 1, maxLength: 4 }), (root, names) => {
       const path = names.join('/')
@@ -51,6 +71,5 @@ test('any name in a torrent comes back to the same file through our own routes',
       deepEqual(route, { kind: 'web-seed', hash, path: [root, ...names] })
       deepEqual(resolveWebSeedPath(share, [root, ...names]), { path })
     }),
-    { numRuns: 30 },
   )
 })
