@@ -157,6 +157,7 @@ export class Pair implements AsyncDisposable {
       if (begin + length === layout.pieceBytes(piece)) {
         const payload = layout.payloadBytesIn(piece, 0, begin + length)
         to.link.verified(piece, 0, begin + length, payload)
+        offset = (piece + 1) * PIECE_BYTES
       }
       if (piece % 8 === 0) await turn()
     }
