@@ -10,7 +10,6 @@ import type { Share } from '../content/share.ts'
 import { layerAbove, leafLayer, pieceLayerOf, rootOf } from '../crypto/merkle.ts'
 import { sha1, sha256 } from '../crypto/sha.ts'
 import { Bitfield } from '../transfer/bitfield.ts'
-import { dataOf, seeded } from '../transfer/fixture.ts'
 import type { ShareReader } from '../transfer/reader.ts'
 import { createTransfer, type Transfer } from '../transfer/transfer.ts'
 import type { SwarmTransfer } from './contract.ts'
@@ -29,6 +28,27 @@ export type ShareInput = {
   readonly lengths?: readonly number[]
   readonly private?: boolean
   readonly seed?: number
+}
+
+/** A small generator (mulberry32): the same seed gives the same run. */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let x = Math.imul(state ^ (state >>> 15), state | 1)
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61)
+    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** Bytes of the whole piece space; pad bytes are zeros. */
+function dataOf(layout: Layout, seed: number): Uint8Array {
+  const fraction = seeded(seed)
+  const data = new Uint8Array(layout.pieceCount * layout.pieceLength)
+  for (const { offset, length } of layout.files) {
+    for (let i = 0; i < length; i++) data[offset + i] = fraction() * 256
+  }
+  return data
 }
 
 /** A share of random bytes with every hash its version has. */

@@ -17,7 +17,7 @@ export const QUEUED_BYTES_MAX = 4 * 1024 * 1024
 const QUEUED_BYTES_HARD_MAX = 4 * QUEUED_BYTES_MAX
 
 // libuv fills the buffer and calls back in one step, except on Windows, where reads are posted in advance.
-const sharedBuffer = process.platform === 'win32' ? undefined : Buffer.allocUnsafeSlow(READ_BYTES)
+const sharedBuffer = process.platform === 'win32' ? undefined : new Uint8Array(READ_BYTES)
 
 class TcpStream implements ByteStream {
   readonly remote: Address
@@ -91,7 +91,7 @@ export const tcpDialer: Dialer = {
         port: to.port,
         noDelay: true,
         onread: {
-          buffer: sharedBuffer ?? Buffer.allocUnsafeSlow(READ_BYTES),
+          buffer: sharedBuffer ?? new Uint8Array(READ_BYTES),
           callback: (bytes, buffer) => {
             stream?.owner.received(buffer.subarray(0, bytes))
             return stream?.paused !== true
@@ -146,7 +146,10 @@ export function listenTcp(
     stream.owner = owner
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
-    socket.on('data', (bytes: Buffer) => owner.received(bytes))
+    // Owners copy with `slice`, which a Buffer answers with a view: they get the plain array.
+    socket.on('data', ({ buffer, byteOffset, length }: Buffer) => {
+      owner.received(new Uint8Array(buffer, byteOffset, length))
+    })
   })
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => {
