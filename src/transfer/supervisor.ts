@@ -7,7 +7,7 @@
  */
 import { BLOCK_BYTES } from '../content/layout.ts'
 import { type CommitOutcome, TIMEOUT_FLOOR_MS, type TransferCore, type TransferState } from './core.ts'
-import { ARRIVING, EMPTY, FILLING, HELD, JUDGING, NOBODY } from './slots.ts'
+import { ARRIVING, FILLING, HELD, JUDGING, NOBODY } from './slots.ts'
 import type { CloseReason } from './source.ts'
 import type { SourceState } from './source-state.ts'
 
@@ -220,17 +220,27 @@ export class Supervisor {
       if (state.requests > 0) this.#checkSilence(state, nowMs)
     }
     for (let slot = 0; slot < slots.count; slot++) {
-      const owner = slots.stage[slot] === EMPTY ? NOBODY : slots.owner[slot]!
-      const state = owner === NOBODY ? undefined : roster.get(owner)
-      if (state !== undefined && !state.ready && slots.stage[slot] === FILLING) this.#orphan(slot, state)
+      if (slots.stage[slot] !== FILLING) continue
+      const owner = roster.get(slots.owner[slot]!)
+      if (owner !== undefined && !this.#isAtWork(owner)) this.#orphan(slot, owner)
     }
     roster.rank()
     this.wake()
   }
 
+  /** Whoever asks for nothing any more (too dear now, out of room for long) must not keep a piece to itself. */
+  #isAtWork(state: SourceState): boolean {
+    const idleMs = this.#core.picker.nowMs - state.lastProgressMs
+    return state.ready && (state.requests > 0 || idleMs <= this.#timeoutFloorMs)
+  }
+
+  get #timeoutFloorMs(): number {
+    return this.#core.settings.timeoutFloorMs ?? TIMEOUT_FLOOR_MS
+  }
+
   #checkSilence(state: SourceState, nowMs: number): void {
-    const { slots, settings } = this.#core
-    const timeoutMs = state.timeoutMs(settings.timeoutFloorMs ?? TIMEOUT_FLOOR_MS)
+    const { slots } = this.#core
+    const timeoutMs = state.timeoutMs(this.#timeoutFloorMs)
     const oldestAtMs = slots.atMs[state.head]!
     if (nowMs - Math.max(state.lastProgressMs, oldestAtMs) > timeoutMs) {
       this.#silent(state, nowMs, timeoutMs)

@@ -18,7 +18,7 @@ import { checkOf } from './piece-check.ts'
 import { StoreReader } from './reader.ts'
 import { ResumeState, stateName } from './resume.ts'
 import type { StoreHost } from './store-host.ts'
-import type { StoreReply } from './store-jobs.ts'
+import { diskMessage } from './store-jobs.ts'
 
 export type DownloadSettings = {
   readonly share: Share
@@ -279,19 +279,16 @@ class StoredDownload implements Download {
     await this.#finishing
     await this.#parts.store.workers.forget(this.#owner)
     this.#parts.store.files.forget(this.#owner)
-    this.#held.resume.markClean(this.#located.places)
+    try {
+      this.#held.resume.markClean(this.#located.places)
+    } catch (error) {
+      // Without the mark the next start hashes again: slower, not wrong.
+      this.events.push({ type: 'state', state: 'paused', message: messageOf(error) })
+    }
     this.#held.claims[Symbol.dispose]()
     this.events.close()
     this.#settleFinished.reject(
       new CodedError('DOWNLOAD_CLOSED', 'the download was closed before it was complete'),
     )
   }
-}
-
-function diskMessage(
-  { code, message }: Pick<StoreReply & { ok: false }, 'code' | 'message'>,
-  path: string,
-): string {
-  if (code === 'ENOSPC' || code === 'EDQUOT') return `no space left for ${path}: free some, then resume`
-  return `${path} cannot be written (${message}): repair that, then resume`
 }

@@ -1,5 +1,5 @@
 /**
- * What travels between a node and its store workers.
+ * What travels between a node and its store workers, and what their failures mean.
  *
  * @module
  */
@@ -48,3 +48,13 @@ export type StoreReply =
 
 export type StoreRequest = { readonly id: number; readonly job: StoreJob }
 export type StoreAnswer = { readonly id: number; readonly reply: StoreReply }
+
+/** For people: why a verified piece could not be kept below `path`. */
+export function diskMessage(
+  failure: { readonly code: string; readonly message: string },
+  path: string,
+): string {
+  const { code, message } = failure
+  if (code === 'ENOSPC' || code === 'EDQUOT') return `no space left for ${path}: free some, then resume`
+  return `${path} cannot be written (${message}): repair that, then resume`
+}
