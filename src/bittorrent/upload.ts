@@ -290,8 +290,10 @@ export class Upload {
 
   #checkRange(piece: number, begin: number, length: number): void {
     if (piece < this.#layout.pieceCount && length > 0 && length <= wire.WIRE_BLOCK_BYTES_MAX) {
-      // v1 clients may ask for the padding too.
-      if (begin + length <= this.#layout.v1HashBytes(piece)) return
+      // Plain clients ask for the padding too; libtorrent, in v2-only shares, also behind the last file.
+      const { version } = this.#reader.share
+      const end = version === 'v1' ? this.#layout.v1HashBytes(piece) : this.#layout.pieceLength
+      if (begin + length <= end) return
     }
     throw new DecodeError('BAD_REQUEST', 'a request lies outside its piece or is too long', {
       details: { piece, begin, length },
