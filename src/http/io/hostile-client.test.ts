@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { toHex } from '../../base/bytes.ts'
 import { peerId } from '../../base/ids.ts'
 import { systemClock } from '../../base/io/system.ts'
+import type { TallyLinkFactory } from '../../tally/link.ts'
 import type { ShareServer, ShareServerSettings } from '../contract.ts'
 import { testBytes, testShare } from './fixture.ts'
 import { createShareServer } from './server.ts'
@@ -56,11 +57,42 @@ test('a connection that says nothing is closed in time', async () => {
   equal(server.status().connections, 0)
 })
 
-test('a body that never ends is cut off in time, and a large one at its limit', async () => {
+/** Links that let everything pass: only their carrier is looked at here. */
+const easyLinks: TallyLinkFactory = () => ({
+  receiveFrame: () => undefined,
+  maySend: () => true,
+  sent: () => undefined,
+  verified: () => undefined,
+  wasted: () => undefined,
+  tick: () => undefined,
+  finish: () => Promise.resolve(),
+  close: () => undefined,
+  state: {
+    peerSpeaksTallies: true,
+    sentBytes: 0,
+    tallyInBytes: 0,
+    tallyOutBytes: 0,
+    paidInWei: 0n,
+    paidOutWei: 0n,
+  },
+})
+
+test('bodies of frames are bounded in time and size, and no other request may have one', async () => {
   await using server = await start({ headersTimeoutMs: 200 })
+  server.add(shared.reader, { tallyLinks: easyLinks })
+  const hello = `GET ${path}/have HTTP/1.1\r\nHost: x\r\nTSW-Peer: ${'07'.repeat(20)}\r\n\r\n`
+  const post = (bytes: number) => `POST /tally HTTP/1.1\r\nHost: x\r\nContent-Length: ${bytes}\r\n\r\n`
   using slow = dial(server)
-  slow.socket.write('POST /tally HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx')
-  match(await slow.closed, /^HTTP\/1\.1 (409|408) /)
+  slow.socket.write(`${hello}${post(1_000)}x`)
+  await slow.closed
+  using large = dial(server)
+  large.socket.write(`${hello}${post(10_000_000)}`)
+  large.socket.write(new Uint8Array(10_000_000))
+  match(await large.closed, /HTTP\/1\.1 413 /)
+  using stray = dial(server)
+  stray.socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`)
+  match(await stray.closed, /^HTTP\/1\.1 400 /)
+  equal(server.status().sentBytes, 0)
 })
 
 test('headers without measure and nonsense are refused', async () => {

@@ -152,10 +152,7 @@ export class HttpClient {
   }
 
   close(): void {
-    for (const { http, https } of Object.values(this.#agents)) {
-      http.destroy()
-      https.destroy()
-    }
+    for (const agents of Object.values(this.#agents)) agents.close()
   }
 
   #remember(from: URL, to: URL): void {

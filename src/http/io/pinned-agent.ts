@@ -75,28 +75,38 @@ function dialAddress(
   })
 }
 
-/** Agents for both schemes under one policy and one count of dials. */
-export function createPinnedAgents(settings: PinnedAgentSettings): {
-  readonly http: HttpAgent
-  readonly https: HttpsAgent
-} {
+/** Agents for both schemes under one policy and one count of dials; `close` ends what is still being dialled too. */
+export type PinnedAgents = { readonly http: HttpAgent; readonly https: HttpsAgent; close(): void }
+
+export function createPinnedAgents(settings: PinnedAgentSettings): PinnedAgents {
   let dials = 0
+  let closed = false
   const options = { keepAlive: true, maxSockets: settings.connectionsMax, scheduling: 'lifo' } as const
   const http = new HttpAgent(options)
   const https = new HttpsAgent(options)
+  const open = async (target: Target, secure: boolean): Promise<Socket> => {
+    if (closed || dials++ >= settings.dialsMax) throw lost()
+    const socket = await dial(target, settings, secure)
+    if (!closed) return socket
+    socket.destroy()
+    throw lost()
+  }
   const createConnection =
     (secure: boolean) =>
     (target: Target, callback?: (error: Error | null, stream: Duplex) => void): undefined => {
-      const connecting =
-        dials++ < settings.dialsMax
-          ? dial(target, settings, secure)
-          : Promise.reject(new CodedError('CONNECTION_LOST', 'the connection of this session is gone'))
-      connecting.then(
+      open(target, secure).then(
         (socket) => callback?.(null, socket),
         (error) => callback?.(error, undefined as never),
       )
     }
   http.createConnection = createConnection(false) as typeof http.createConnection
   https.createConnection = createConnection(true) as typeof https.createConnection
-  return { http, https }
+  const close = () => {
+    closed = true
+    http.destroy()
+    https.destroy()
+  }
+  return { http, https, close }
 }
+
+const lost = () => new CodedError('CONNECTION_LOST', 'the connection of this session is gone')

@@ -17,6 +17,7 @@ import type {
 import { FailurePolicy } from '../failure-policy.ts'
 import { type Job, planJobs } from '../fetch-plan.ts'
 import { JobFill } from '../job-fill.ts'
+import { nextBlocks, START_BLOCKS } from '../pace.ts'
 import { TallyRouter } from '../tally-router.ts'
 import type { ClientSession } from './client-session.ts'
 import type { Dialect, Greeting, SourceContext } from './dialect.ts'
@@ -24,13 +25,9 @@ import { HttpClient } from './http-client.ts'
 import { fetchRange, RequestFailed } from './lane.ts'
 
 type QueuedJob = { readonly job: Job; readonly fill: JobFill; link: TallyLink | undefined }
-type Lane = { greeting: Greeting | undefined; blocks: number }
+type Lane = { greeting: Greeting | undefined; blocks: number; pausing: boolean }
 
 const LANES_MAX = 4
-/** Blocks of a lane's first request; then it finds its own pace. */
-const START_BLOCKS = 16
-/** A job that takes longer was too long: the next is half. One done in a quarter of it: the next is double. */
-const JOB_LONG_MS = 2_000
 const TICK_MS = 1_000
 /** Time for a tally session to say goodbye before its connection is cut. */
 const FAREWELL_MS = 3_000
@@ -63,7 +60,6 @@ export class HttpRangeSource implements RangeSource {
   #have: Bitfield
   #waiting: (() => void)[] = []
   #closed = false
-  #recovering = 0
   #requests = 0
   #receivedBytes = 0
   #droppedBytes = 0
@@ -84,9 +80,12 @@ export class HttpRangeSource implements RangeSource {
     this.source = this.#createSource()
     this.#port = parts.attach(this.source)
     this.#port.setHave(this.#have)
-    this.#port.setReady(true)
     const count = Math.min(LANES_MAX, Math.max(1, settings.connections))
-    this.#lanes = Array.from({ length: count }, () => ({ greeting: undefined, blocks: START_BLOCKS }))
+    this.#lanes = Array.from({ length: count }, () => ({
+      greeting: undefined,
+      blocks: Math.min(START_BLOCKS, settings.requestBlocksMax),
+      pausing: false,
+    }))
     this.#ticking = setInterval(() => this.#tick(), TICK_MS)
     this.#running = Promise.all(this.#lanes.map((lane) => this.#run(lane)))
   }
@@ -147,26 +146,24 @@ export class HttpRangeSource implements RangeSource {
   async #run(lane: Lane): Promise<void> {
     while (!this.#closed) {
       try {
-        lane.greeting ??= await this.#greet()
+        if (lane.greeting === undefined) await this.#greet(lane)
         const next = this.#take(lane)
-        if (next === undefined) await this.#idle(lane.greeting)
+        if (next === undefined) await this.#idle(lane.greeting!)
         else await this.#fetch(next, lane)
       } catch (error) {
         if (!(error instanceof RequestFailed)) this.#dismiss(lane)
-        if (!this.#closed) await this.#recover(error)
+        if (!this.#closed) await this.#recover(error, lane)
       }
     }
     await lane.greeting?.session?.finish()
     this.#dismiss(lane)
   }
 
-  async #greet(): Promise<Greeting> {
-    const greeting = await this.#dialect.greet(this.#context)
-    if (greeting.session !== undefined) {
-      this.#sessions.push(greeting.session)
-      if (this.#sessions.length > SESSIONS_KEPT) this.#sessions.shift()
-    }
-    return greeting
+  async #greet(lane: Lane): Promise<void> {
+    lane.greeting = await this.#dialect.greet(this.#context)
+    this.#updateReady()
+    const { session } = lane.greeting
+    if (session !== undefined && this.#sessions.push(session) > SESSIONS_KEPT) this.#sessions.shift()
   }
 
   #dismiss(lane: Lane): void {
@@ -179,7 +176,7 @@ export class HttpRangeSource implements RangeSource {
   #take(lane: Lane): QueuedJob | undefined {
     if (this.#queue.length === 0) {
       const { layout } = this.#dialect.share
-      const count = this.#port.pick(this.#picked, Math.min(lane.blocks, this.#settings.requestBlocksMax))
+      const count = this.#port.pick(this.#picked, lane.blocks)
       for (const job of planJobs(layout, this.#picked, count)) this.#enqueue(job)
       if (this.#queue.length > 1) this.#wake()
     }
@@ -232,10 +229,7 @@ export class HttpRangeSource implements RangeSource {
       this.#fills.delete(fill)
     }
     const spanMs = clock.monotonicMs() - startedMs
-    if (spanMs > JOB_LONG_MS) lane.blocks = Math.max(1, lane.blocks >>> 1)
-    else if (spanMs < JOB_LONG_MS / 4) {
-      lane.blocks = Math.min(this.#settings.requestBlocksMax, lane.blocks * 2)
-    }
+    lane.blocks = nextBlocks(lane.blocks, spanMs, this.#settings.requestBlocksMax)
   }
 
   async #idle(greeting: Greeting): Promise<void> {
@@ -256,19 +250,25 @@ export class HttpRangeSource implements RangeSource {
     this.#wake()
   }
 
-  async #recover(error: unknown): Promise<void> {
+  async #recover(error: unknown, lane: Lane): Promise<void> {
     const failed = error instanceof RequestFailed ? error : undefined
     const decision = this.#failures.decide(error, failed?.refusal, this.#parts.random.fraction())
-    if (decision.kind === 'wait') await this.#pause(decision.ms)
+    if (decision.kind === 'wait') await this.#pause(decision.ms, lane)
     else if (decision.kind === 'end') this.#end({ code: 'failed', cause: decision.code })
     else this.#miss(failed!)
   }
 
-  async #pause(ms: number): Promise<void> {
-    this.#port.setReady(++this.#recovering < this.#lanes.length)
+  async #pause(ms: number, lane: Lane): Promise<void> {
+    lane.pausing = true
+    this.#updateReady()
     await sleep(ms, undefined, { signal: this.#abort.signal }).catch(() => undefined)
-    this.#recovering--
-    if (!this.#closed) this.#port.setReady(true)
+    lane.pausing = false
+    this.#updateReady()
+  }
+
+  #updateReady(): void {
+    if (this.#closed) return
+    this.#port.setReady(this.#lanes.some(({ greeting, pausing }) => greeting !== undefined && !pausing))
   }
 
   /** The server lacks this file (404, 410) or its end (416). */
