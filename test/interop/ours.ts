@@ -11,8 +11,18 @@ const argumentsOf = (options: PeerOptions) => {
   const common = ['--host', '127.0.0.1', '--port', String(options.port), '--no-discovery']
   const dial = options.dialPort === undefined ? [] : ['--peer', `127.0.0.1:${options.dialPort}`]
   return options.mode === 'seed'
-    ? ['share', '--torrent', options.torrent, '--data', options.dir, ...common, ...dial]
-    : ['get', options.magnet ?? options.torrent, '--out', options.dir, ...common, ...dial, '--stay']
+    ? ['share', '--torrent', options.torrent, '--data', options.dir, '--protocols', 'bt', ...common, ...dial]
+    : [
+        'get',
+        options.magnet ?? options.torrent,
+        '--out',
+        options.dir,
+        '--only',
+        'bt',
+        ...common,
+        ...dial,
+        '--stay',
+      ]
 }
 
 export const ours: Client = {

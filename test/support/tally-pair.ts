@@ -9,7 +9,7 @@ import { infoHashV2, type ScopeId, type ShareId } from '../../src/base/ids.ts'
 import { systemClock, systemRandom } from '../../src/base/io/system.ts'
 import { Layout } from '../../src/content/layout.ts'
 import type { Share } from '../../src/content/share.ts'
-import type { Ed25519Key } from '../../src/crypto/ed25519.ts'
+import type { Ed25519, Ed25519Key } from '../../src/crypto/ed25519.ts'
 import { createNodeEd25519 } from '../../src/crypto/io/ed25519.ts'
 import { encodeCredential, type SignedBytes } from '../../src/tally/credential.ts'
 import { decodeFrame, encodeFrame, type Frame, type Hello } from '../../src/tally/frames.ts'
@@ -105,7 +105,7 @@ export class Pair implements AsyncDisposable {
     const { scope } = this.authority
     const table = new SessionTable()
     const make = createTallyLinkFactory(settings, {
-      ed25519,
+      ed25519: this.#counted(),
       clock: systemClock,
       random: systemRandom,
       schedule: systemSchedule,
@@ -180,6 +180,23 @@ export class Pair implements AsyncDisposable {
     for (let quiet = 0; quiet < 2; ) {
       await sleep(12)
       quiet = this.#inFlight === 0 ? quiet + 1 : 0
+    }
+  }
+
+  /** Signatures under way count as being on the pipe. */
+  #counted(): Ed25519 {
+    const count = async <T>(work: Promise<T>): Promise<T> => {
+      this.#inFlight++
+      try {
+        return await work
+      } finally {
+        this.#inFlight--
+      }
+    }
+    return {
+      ...ed25519,
+      sign: (key, message) => count(ed25519.sign(key, message)),
+      verify: (key, signature, message) => count(ed25519.verify(key, signature, message)),
     }
   }
 
