@@ -119,6 +119,17 @@ export class ReceiverSide {
     this.windowBytes = window
   }
 
+  /** Nothing verified that is not signed for. */
+  get settled(): boolean {
+    return this.#signer.settled
+  }
+
+  /** The connection ends: signs what there is, or as soon as there is a session. Only inside the link's queue. */
+  signRest(): Promise<void> {
+    this.#signer.hurry()
+    return this.signNow()
+  }
+
   /** Signs for everything verified so far, when there is a session. Only inside the link's queue. */
   async signNow(): Promise<void> {
     const session = this.#session

@@ -25,6 +25,7 @@ import { shareIdOf } from './share-id.ts'
 export const LINK_TASKS_MAX = 512
 /** How long `finish` may take. */
 export const FINISH_TIMEOUT_MS = 2000
+const FINISH_POLL_MS = 20
 
 /** What the links of one share have in common. */
 export type LinkHouse = {
@@ -138,19 +139,20 @@ export class ConnectionLink implements TallyLink {
     this.#receiver.tick()
   }
 
+  /** What was verified before the peer's Open arrived can only be signed after it: waited for, within the bound. */
   async finish(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const cancel = this.#house.parts.schedule(FINISH_TIMEOUT_MS, resolve)
-    const queued = this.#context.queue.push(async () => {
-      try {
-        await this.#receiver.signNow()
-        this.#context.send({ type: 'bye' })
-      } finally {
-        resolve()
-      }
-    })
-    if (queued) await promise
-    cancel()
+    const { clock, schedule } = this.#house.parts
+    const endMs = clock.monotonicMs() + FINISH_TIMEOUT_MS
+    do {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const cancel = schedule(endMs - clock.monotonicMs(), resolve)
+      const queued = this.#context.queue.push(() => this.#receiver.signRest().finally(resolve))
+      if (queued) await promise
+      cancel()
+      if (!queued || !this.#speaksTallies || this.#receiver.settled) break
+      await new Promise<void>((wake) => schedule(FINISH_POLL_MS, wake))
+    } while (clock.monotonicMs() < endMs && !this.#context.ended)
+    this.#context.send({ type: 'bye' })
   }
 
   close(): void {
@@ -234,7 +236,7 @@ export class ConnectionLink implements TallyLink {
         this.#receiver.windowBytes = frame.window
         return
       case 'bye':
-        return this.#receiver.signNow()
+        return this.#receiver.signRest()
       default:
         frame satisfies never
     }
