@@ -23,7 +23,7 @@ type AllocatorParts = {
 }
 
 const RETRY_MIN_MS = 250
-const RETRY_MAX_MS = 30_000
+const RETRY_MAX_MS = 5_000
 /** Payees per transaction: some 50,000 gas each, well inside a block. */
 const PAYEES_PER_ROUND = 100
 

@@ -25,7 +25,7 @@ type WatchParts = {
 }
 
 const LOOK_MIN_MS = 100
-const LOOK_MAX_MS = 5_000
+const LOOK_MAX_MS = 1_000
 /** Reads at one time: many channels must not become a burst of requests. */
 const LOOKS_MAX = 8
 

@@ -6,7 +6,9 @@
  *
  * @module
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { toHex } from '../../base/bytes.ts'
+import { CodedError } from '../../base/errors.ts'
 import type { SellerSettings, SellerStatus } from '../seller.ts'
 import type { SignedVoucher } from '../voucher.ts'
 import type { SellerRecord, VoucherBook } from '../voucher-book.ts'
@@ -25,15 +27,21 @@ type ClaimerParts = {
 
 /** Each costs some 35,000 gas: well inside a block. */
 const VOUCHERS_PER_CLAIM = 100
+const LOOK_AGAIN_MS = 250
 const RETRY_MS = 10_000
 
 export class Claimer {
   readonly #parts: ClaimerParts
   #claiming: Promise<void> | undefined
   #notBeforeMs = 0
+  #stopped = false
 
   constructor(parts: ClaimerParts) {
     this.#parts = parts
+  }
+
+  stop(): void {
+    this.#stopped = true
   }
 
   status(): Pick<SellerStatus, 'unclaimedWei' | 'claimedWei'> {
@@ -61,7 +69,12 @@ export class Claimer {
     const { book, watch } = this.#parts
     for (;;) {
       await this.#claiming?.catch(() => {})
+      if (this.#stopped) throw new CodedError('SELLER_CLOSED', 'the seller is closed')
       for (const channel of book.channelIds) await watch.look(channel)
+      if (book.channelIds.some((channel) => watch.view(channel) === undefined)) {
+        await sleep(LOOK_AGAIN_MS) // the chain was not reached: it alone can say what there is to claim
+        continue
+      }
       const open = book.channelIds.filter(
         (channel) => this.#claimableWei(channel) > 0n && book.oldestUnclaimedMs(channel) !== undefined,
       )

@@ -4,6 +4,8 @@
  * @module
  */
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, request, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock, systemRandom } from '../../base/io/system.ts'
@@ -128,4 +130,30 @@ export function killingAt(point: KillPoint): (driver: Driver) => Driver {
       return outcome
     },
   })
+}
+
+export type CuttableWay = AsyncDisposable & { readonly url: string; mode: 'up' | 'cut' | 'nonsense' }
+
+/** A way to the chain that can be cut: connections are refused, or answered with nonsense. */
+export async function cuttableWay(chainUrl: string): Promise<CuttableWay> {
+  const server: Server = createServer((incoming, outgoing) => {
+    if (way.mode === 'cut') return void incoming.socket.destroy()
+    if (way.mode === 'nonsense') return void outgoing.end('<html>502</html>')
+    const through = request(chainUrl, { method: 'POST', headers: incoming.headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(outgoing)
+    })
+    through.on('error', () => outgoing.destroy())
+    incoming.pipe(through)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const way = {
+    mode: 'up' as 'up' | 'cut' | 'nonsense',
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    [Symbol.asyncDispose]: () => {
+      server.closeAllConnections()
+      return new Promise<void>((resolve) => server.close(() => resolve()))
+    },
+  }
+  return way
 }

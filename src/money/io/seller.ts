@@ -146,6 +146,7 @@ class JournalSeller implements Seller {
     if (this.#closed) return
     this.#closed = true
     clearInterval(this.#timer)
+    this.#claimer.stop()
     await Promise.allSettled([this.#reserving, this.#compacting])
     await this.#watch.stopped()
     await this.#journal[Symbol.asyncDispose]()

@@ -1,8 +1,6 @@
 // Goal: settling waits while the chain is down and goes on when it is back; it never signs for another chain; a stuck
 // transaction gets a higher fee and a lost nonce a new one, without paying twice.
 import { equal, ok, rejects } from 'node:assert/strict'
-import { createServer, request, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemRandom } from '../../base/io/system.ts'
@@ -11,37 +9,13 @@ import type { Driver } from '../driver.ts'
 import { connectEvm } from './evm/chain.ts'
 import { deployContracts } from './evm/deploy.ts'
 import { createEvmDriver } from './evm/driver.ts'
-import { startTestChain, type TestChain, type TestPerson } from './fixture.ts'
+import { cuttableWay, startTestChain, type TestChain, type TestPerson } from './fixture.ts'
 
 let world: TestChain
 before(async () => {
   world = await startTestChain()
 })
 after(() => world[Symbol.asyncDispose]())
-
-/** A way to the chain that can be cut: connections are refused, or answered with nonsense. */
-async function cuttable(): Promise<AsyncDisposable & { url: string; mode: 'up' | 'cut' | 'nonsense' }> {
-  const server: Server = createServer((incoming, outgoing) => {
-    if (way.mode === 'cut') return void incoming.socket.destroy()
-    if (way.mode === 'nonsense') return void outgoing.end('<html>502</html>')
-    const through = request(world.chain.url, { method: 'POST', headers: incoming.headers }, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
-      answer.pipe(outgoing)
-    })
-    through.on('error', () => outgoing.destroy())
-    incoming.pipe(through)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const way = {
-    mode: 'up' as 'up' | 'cut' | 'nonsense',
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    [Symbol.asyncDispose]: () => {
-      server.closeAllConnections()
-      return new Promise<void>((resolve) => server.close(() => resolve()))
-    },
-  }
-  return way
-}
 
 async function openChannel(person: TestPerson, depositWei = 5n): Promise<Uint8Array> {
   const channelSalt = systemRandom.bytes(32)
@@ -58,7 +32,7 @@ const deposit = async (person: TestPerson, channel: Uint8Array) =>
 
 for (const mode of ['cut', 'nonsense'] as const) {
   test(`waits while the chain is down (${mode}), says so, and goes on when it is back`, async () => {
-    await using way = await cuttable()
+    await using way = await cuttableWay(world.chain.url)
     await using person = await world.person({ url: way.url })
     const channel = await openChannel(person)
     way.mode = mode
