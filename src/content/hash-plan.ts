@@ -44,8 +44,6 @@ export type HashJob = {
 /** Every kind in one job up to here. */
 const SMALL_FILE_BYTES = 8 * 2 ** 20
 const PIECES_JOB_BYTES = 8 * 2 ** 20
-/** A v1 piece may be as short as a byte: this bounds what one job answers. */
-const PIECES_JOB_MAX = 4_096
 const CID_JOB_BYTES = 16 * 2 ** 20
 
 /** All jobs for new hashes of a whole share. */
@@ -88,7 +86,7 @@ export function planPieces(
   { v1, v2File }: { readonly v1: boolean; readonly v2File?: LayoutFile },
 ): HashJob[] {
   const { pieceLength } = layout
-  const step = Math.min(PIECES_JOB_MAX, Math.max(1, Math.floor(PIECES_JOB_BYTES / pieceLength)))
+  const step = Math.max(1, Math.floor(PIECES_JOB_BYTES / pieceLength))
   const jobs: HashJob[] = []
   for (let firstPiece = first; firstPiece < end; firstPiece += step) {
     const last = Math.min(firstPiece + step, end) - 1

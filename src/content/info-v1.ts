@@ -58,7 +58,6 @@ export function parseInfoV1(info: BencodeDict): InfoV1 {
     const { pad, executable } = attributes(entry)
     if (!pad) files.push({ index: files.length, path: jail.add(pathOf(entry)), length, offset, executable })
     offset += length
-    if (!Number.isSafeInteger(offset)) throw new DecodeError('TOTAL_TOO_LARGE', 'the share is too large')
   }
   if (files.length > FILES_MAX) throw new DecodeError('TOO_MANY_FILES', `more than ${FILES_MAX} files`)
   return { singleFile: false, files, totalLength: offset, pieces }

@@ -158,8 +158,23 @@ test('refuses a hybrid whose halves differ in name, length, order, padding or sh
       (error: DecodeError) => /HYBRID_MISMATCH|PIECES_LENGTH/.test(error.code),
     )
   }
+  const tail = { files: [...files, pad(16_384)], pieces: new Uint8Array(260) }
+  throws(() => parseTorrent(changed('tree.hybrid', tail)), { code: 'HYBRID_MISMATCH' })
   const oneFile = { files: undefined, length: 70_000, name: 'single' }
   throws(() => parseTorrent(changed('tree.hybrid', oneFile)), { code: 'HYBRID_MISMATCH' })
+})
+
+test('refuses more than 200,000 files in either version', () => {
+  const names = Array.from({ length: 200_001 }, (_, i) => `file-${String(i).padStart(6, '0')}`)
+  const tail = '4:name1:x12:piece lengthi16384e'
+  const tree = names.map((name) => `11:${name}d0:d6:lengthi0eee`).join('')
+  const list = names.map((name) => `d6:lengthi0e4:pathl11:${name}ee`).join('')
+  for (const info of [
+    `d9:file treed${tree}e12:meta versioni2e${tail}e`,
+    `d5:filesl${list}e${tail}6:pieces0:e`,
+  ]) {
+    throws(() => parseInfo(new TextEncoder().encode(info)), { code: 'TOO_MANY_FILES' })
+  }
 })
 
 test('a lone v2 file is called as the tree calls it; v1 names may be given in UTF-8 apart', () => {

@@ -118,9 +118,6 @@ function joinHalves(
   }
   const layout = createLayout(pieceLength, v1.files, v1.totalLength)
   if (tree !== undefined) checkSameFiles(layout, alignedLayout(pieceLength, sources))
-  if (tree !== undefined && v1.singleFile && !tree.oneFile) {
-    throw new DecodeError('HYBRID_MISMATCH', 'one half has a folder, the other has not')
-  }
   return { layout, files, singleFile: v1.singleFile }
 }
 

@@ -13,7 +13,7 @@ import { DecodeError } from '../base/errors.ts'
 const COMPONENT_BYTES_MAX = 255
 /** Half of Linux's PATH_MAX, which leaves room for the folder the share lies in. */
 const PATH_BYTES_MAX = 2_048
-export const COMPONENTS_MAX = 64
+const COMPONENTS_MAX = 64
 
 type UnsafePathCode =
   | 'PATH_EMPTY'

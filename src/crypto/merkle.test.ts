@@ -170,4 +170,7 @@ test('ranges outside the tree or the rules are refused', () => {
     equal(isValidRange({ ...good, ...change }, fileLength), false, JSON.stringify(change))
   equal(isValidRange({ baseLayer: 0, index: 0, length: 1, proofLayers: 0 }, LEAF_BYTES), false)
   equal(isValidRange(good, 0), false)
+  const huge = { baseLayer: 0, index: 0, length: 8_192, proofLayers: 0 }
+  equal(isValidRange(huge, 2 ** 40), true)
+  equal(isValidRange({ ...huge, length: 16_384 }, 2 ** 40), false)
 })

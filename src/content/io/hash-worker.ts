@@ -13,6 +13,7 @@ import { CodedError, codeOf, messageOf } from '../../base/errors.ts'
 import { loadMd4 } from '../../crypto/io/md4.ts'
 import { sha256 } from '../../crypto/io/sha.ts'
 import { layerAbove, leafLayer } from '../../crypto/merkle.ts'
+import { ByteWriter } from '../byte-writer.ts'
 import { ED2K_PART_BYTES } from '../ed2k.ts'
 import type { HashJob } from '../hash-plan.ts'
 import type { Hashed, HashOutcome, HashRequest, HashTask } from './hash-protocol.ts'
@@ -34,11 +35,11 @@ function perUnit(
   unitBytes: number,
   unit: { start(): void } & Omit<Sink, 'finish'> & { digest(): Uint8Array },
 ) {
-  const hashes: Uint8Array[] = []
+  const hashes = new ByteWriter()
   let left = unitBytes
   unit.start()
   const next = () => {
-    hashes.push(unit.digest())
+    hashes.append(unit.digest())
     unit.start()
     left = unitBytes
   }
@@ -54,7 +55,7 @@ function perUnit(
     },
     finish() {
       if (left < unitBytes) next()
-      return concatBytes(...hashes)
+      return hashes.bytes()
     },
   }
   return sink

@@ -114,6 +114,13 @@ test('ed2k hashes of zeros are those that eMule gives, exact multiples of a part
   )
 })
 
+test('v1 pieces of one byte do not choke a worker', async () => {
+  const path = write('bytes', noise(150_000, 6))
+  const layout = layoutFor('v1', 1, [{ path: 'x', length: 150_000 }])
+  const kinds = { v1: true, v2: false, cid: false, ed2k: false }
+  equal((await hashShare(pool, { layout, kinds, paths: [path] })).v1Pieces?.length, 20 * 150_000)
+})
+
 test('a file that is missing, a folder or shorter than it was is a coded error, and the pool lives on', async () => {
   const path = write('short', noise(10_000, 4))
   const hash = (paths: string[], length: number) => {

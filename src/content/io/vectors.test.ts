@@ -25,6 +25,7 @@ import { sharePaths } from '../share-paths.ts'
 import { HashPool } from './hash-pool.ts'
 import { makeTorrent } from './make-torrent.ts'
 import { verifyShare } from './verify.ts'
+import { findFiles } from './walk.ts'
 
 type Vector = {
   file: string
@@ -158,6 +159,9 @@ test('symbolic links, special files, empty folders and lone v2 files in folders 
   await rejects(makeTorrent(pool, inside), { code: 'NOT_A_FILE' })
   socket.close()
   await once(socket, 'close')
+  await rejects(findFiles(inside, { filesMax: 0 }), { code: 'TOO_MANY_FILES' })
+  const onProgress = () => writeFileSync(join(inside, 'file'), 'longer')
+  await rejects(makeTorrent(pool, inside, { onProgress }), { code: 'FILE_CHANGED' })
   writeFileSync(join(inside, 'FILE'), 'y')
   await rejects(makeTorrent(pool, inside), { code: 'PATH_CLASH' })
 })

@@ -10,7 +10,7 @@ import { utf8Text } from '../../base/bytes.ts'
 import { CodedError } from '../../base/errors.ts'
 import { sortFiles } from '../create.ts'
 import { FILES_MAX } from '../piece-space.ts'
-import { COMPONENTS_MAX, PathJail, safeComponent } from '../safe-path.ts'
+import { PathJail, safeComponent } from '../safe-path.ts'
 import { mapBatched } from './map-batched.ts'
 
 export type FoundFile = {
@@ -34,12 +34,15 @@ export type Found = {
  * without files are passed over.
  *
  * @throws {DecodeError} for names that no torrent may hold.
- * @throws {CodedError<'SYMLINK' | 'NOT_A_FILE' | 'NOTHING_TO_SHARE' | 'TOO_MANY_FILES' | 'TOO_DEEP'>} or a
+ * @throws {CodedError<'SYMLINK' | 'NOT_A_FILE' | 'NOTHING_TO_SHARE' | 'TOO_MANY_FILES'>} or a
  * system code.
  */
 export async function findFiles(
   path: string,
-  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  {
+    signal,
+    filesMax = FILES_MAX,
+  }: { readonly signal?: AbortSignal | undefined; readonly filesMax?: number } = {},
 ): Promise<Found> {
   const root = resolve(path)
   const name = safeComponent(basename(root))
@@ -48,7 +51,6 @@ export async function findFiles(
     signal?.throwIfAborted()
     if (stat.isSymbolicLink()) throw new CodedError('SYMLINK', `${diskPath} is a symbolic link`)
     if (stat.isDirectory()) {
-      if (names.length >= COMPONENTS_MAX) throw new CodedError('TOO_DEEP', `${diskPath} lies too deep`)
       // As bytes: a name that is not UTF-8 would be altered in silence.
       const entries = (await readdir(diskPath, { encoding: 'buffer' })).map(utf8Text)
       const stats = await mapBatched(entries, (entry) => lstat(join(diskPath, entry)))
@@ -57,7 +59,7 @@ export async function findFiles(
       return
     }
     if (!stat.isFile()) throw new CodedError('NOT_A_FILE', `${diskPath} is neither a file nor a folder`)
-    if (files.length === FILES_MAX) throw new CodedError('TOO_MANY_FILES', `more than ${FILES_MAX} files`)
+    if (files.length === filesMax) throw new CodedError('TOO_MANY_FILES', `more than ${filesMax} files`)
     files.push({
       path: names.length === 0 ? name : names.join('/'),
       diskPath,
