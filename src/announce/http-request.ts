@@ -23,8 +23,8 @@ export type HttpAnnounceRequest = AnnounceRequest & {
 }
 
 /** 74 escaped hashes fit, as over UDP. */
-export const QUERY_LIMITS = { charsMax: 6144, fieldsMax: 100 } as const
-export const SCRAPE_HASHES_MAX = 74
+const QUERY_LIMITS = { charsMax: 6144, fieldsMax: 100 } as const
+const SCRAPE_HASHES_MAX = 74
 export const TRACKER_ID_BYTES_MAX = 256
 
 const EVENTS: readonly string[] = ['started', 'completed', 'stopped', 'paused'] satisfies AnnounceEvent[]

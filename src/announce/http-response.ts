@@ -34,7 +34,7 @@ export type Answer<T> =
   | { readonly ok: false; readonly failure: AnnounceFailure }
 
 /** What a tracker that forgot to say is taken to mean: the usual half hour. */
-export const DEFAULT_INTERVAL_S = 1800
+const DEFAULT_INTERVAL_S = 1800
 const UINT32_MAX = 0xffff_ffff
 
 /** One dictionary, whatever the order of its keys: trackers in the wild get it wrong. */

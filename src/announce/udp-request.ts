@@ -21,8 +21,8 @@ import { DecodeError } from '../base/errors.ts'
 import { type AnnounceEvent, type AnnounceRequest, INFO_HASH_BYTES, PEER_ID_BYTES } from './announce.ts'
 import { decodeUrlData, encodeUrlData } from './udp-options.ts'
 
-export type UdpConnectRequest = { readonly action: 'connect'; readonly transactionId: number }
-export type UdpAnnounceRequest = {
+type UdpConnectRequest = { readonly action: 'connect'; readonly transactionId: number }
+type UdpAnnounceRequest = {
   readonly action: 'announce'
   readonly connectionId: bigint
   readonly transactionId: number
@@ -30,7 +30,7 @@ export type UdpAnnounceRequest = {
   /** Path and query of the tracker's URL (BEP 41), may be empty. */
   readonly urlData: Uint8Array
 }
-export type UdpScrapeRequest = {
+type UdpScrapeRequest = {
   readonly action: 'scrape'
   readonly connectionId: bigint
   readonly transactionId: number

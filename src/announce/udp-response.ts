@@ -22,10 +22,10 @@ import { type AnnounceResponse, REASON_CHARS_MAX, reasonText, type ScrapeFigures
 import { type AddressBytes, decodeCompactPeers, encodeCompactPeers } from './compact-peers.ts'
 import { UDP_ACTIONS } from './udp-request.ts'
 
-export type UdpConnectResponse = { readonly action: 'connect'; readonly connectionId: bigint }
-export type UdpAnnounceResponse = { readonly action: 'announce'; readonly announce: AnnounceResponse }
-export type UdpScrapeResponse = { readonly action: 'scrape'; readonly figures: readonly ScrapeFigures[] }
-export type UdpErrorResponse = { readonly action: 'error'; readonly reason: string }
+type UdpConnectResponse = { readonly action: 'connect'; readonly connectionId: bigint }
+type UdpAnnounceResponse = { readonly action: 'announce'; readonly announce: AnnounceResponse }
+type UdpScrapeResponse = { readonly action: 'scrape'; readonly figures: readonly ScrapeFigures[] }
+type UdpErrorResponse = { readonly action: 'error'; readonly reason: string }
 export type UdpResponse = { readonly transactionId: number } & (
   | UdpConnectResponse
   | UdpAnnounceResponse

@@ -86,7 +86,7 @@ export function ipScope(text: string): IpScope {
 }
 
 /** The scope of 4 or 16 address bytes. */
-export function ipScopeOf(bytes: Uint8Array): IpScope {
+function ipScopeOf(bytes: Uint8Array): IpScope {
   if (bytes.length === 4) return IPV4.find((range) => contains(range, bytes))?.scope ?? 'public'
   if (bytes.length !== 16) return 'invalid'
   for (const { prefix, offset } of CARRIERS) {

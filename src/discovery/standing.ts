@@ -85,7 +85,7 @@ export function noteAccepted(
   if (event === 'started') standing.startedIncomplete = left > 0
   if (event === 'completed') standing.completed = true
   standing.started = true
-  if (trackerId !== undefined) standing.trackerId = trackerId
+  if (trackerId !== undefined) standing.trackerId = trackerId.slice()
 }
 
 export function noteAnswer(tracker: Tracker, response: AnnounceResponse, nowMs: number): void {

@@ -14,7 +14,7 @@ import { isWithinReach, type Reach } from '../ip-scope.ts'
 /** All addresses of a host name, IPv4 or IPv6 literals. */
 export type Lookup = (host: string) => Promise<readonly string[]>
 
-export const systemLookup: Lookup = async (host) =>
+const systemLookup: Lookup = async (host) =>
   (await lookup(host, { all: true, order: 'verbatim' })).map(({ address }) => address)
 
 /**

@@ -15,6 +15,7 @@ import { type Lookup, resolveHost } from '../../base/io/resolve.ts'
 import { parseIp } from '../../base/ip.ts'
 import { isWithinReach, type Reach } from '../../base/ip-scope.ts'
 import type { Address, Clock, Random } from '../../base/world.ts'
+import { Gate } from '../gate.ts'
 import { parseTrackerUrl, scrapePath, type TrackerUrl, withQuery } from '../tracker-url.ts'
 import { HTTP_EXCHANGE_DEFAULTS, type HttpReply, httpExchange } from './http-exchange.ts'
 import {
@@ -33,22 +34,25 @@ export type AnnouncerSettings = {
   readonly httpTimeoutMs: number
   readonly responseBytesMax: number
   readonly redirectsMax: number
+  /** Exchanges at once, all torrents and trackers together; the others wait. */
+  readonly inFlightMax: number
   /** Peers taken from one answer. */
   readonly peersMax: number
   readonly udp: Partial<UdpExchangeSettings>
 }
 
-export const ANNOUNCER_DEFAULTS: Omit<AnnouncerSettings, 'userAgent'> = {
+const ANNOUNCER_DEFAULTS: Omit<AnnouncerSettings, 'userAgent'> = {
   reach: HTTP_EXCHANGE_DEFAULTS.reach,
   httpTimeoutMs: HTTP_EXCHANGE_DEFAULTS.timeoutMs,
   responseBytesMax: HTTP_EXCHANGE_DEFAULTS.responseBytesMax,
   redirectsMax: HTTP_EXCHANGE_DEFAULTS.redirectsMax,
+  inFlightMax: 256,
   peersMax: 500,
   udp: {},
 }
 
 export type AnnouncerParts = { readonly clock: Clock; readonly random: Random; readonly lookup?: Lookup }
-export type AnnounceOptions = { readonly signal: AbortSignal; readonly trackerId?: Uint8Array | undefined }
+type AnnounceOptions = { readonly signal: AbortSignal; readonly trackerId?: Uint8Array | undefined }
 
 /** Both reject with DecodeError or CodedError when there is no answer; a tracker's "no" is a value. */
 export type Announcer = AsyncDisposable & {
@@ -72,10 +76,12 @@ class WireAnnouncer implements Announcer {
   readonly #settings: AnnouncerSettings
   readonly #lookup: { readonly lookup?: Lookup }
   readonly #udp: UdpExchange
+  readonly #gate: Gate
 
   constructor(settings: AnnouncerSettings, { clock, random, lookup }: AnnouncerParts) {
     this.#settings = settings
     this.#lookup = lookup === undefined ? {} : { lookup }
+    this.#gate = new Gate(settings.inFlightMax)
     this.#udp = createUdpExchange({ peersMax: settings.peersMax, ...settings.udp }, { clock, random })
   }
 
@@ -86,15 +92,25 @@ class WireAnnouncer implements Announcer {
   ): Promise<Answer<AnnounceResponse>> {
     const target = parseTrackerUrl(url)
     const addresses = onePerFamily(await this.#addressesOf(target, options.signal))
-    return merged(
-      await Promise.allSettled(
-        addresses.map((address) => this.#announceTo(target, address, request, options)),
-      ),
+    const announces = addresses.map((address) =>
+      this.#gate.run(() => this.#announceTo(target, address, request, options), options.signal),
     )
+    return merged(await Promise.allSettled(announces))
   }
 
-  async scrape(url: string, infoHashes: readonly Uint8Array[], { signal }: { readonly signal: AbortSignal }) {
-    const target = parseTrackerUrl(url)
+  scrape(url: string, infoHashes: readonly Uint8Array[], { signal }: { readonly signal: AbortSignal }) {
+    return this.#gate.run(() => this.#scrape(parseTrackerUrl(url), infoHashes, signal), signal)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#udp[Symbol.asyncDispose]()
+  }
+
+  async #scrape(
+    target: TrackerUrl,
+    infoHashes: readonly Uint8Array[],
+    signal: AbortSignal,
+  ): Promise<Answer<Map<string, ScrapeFigures>>> {
     const [address] = await this.#addressesOf(target, signal)
     if (target.scheme === 'udp')
       return this.#scrapeOverUdp({ host: address!, port: target.port }, infoHashes, signal)
@@ -102,10 +118,6 @@ class WireAnnouncer implements Announcer {
     if (path === undefined) throw new CodedError('SCRAPE_UNSUPPORTED', 'the tracker URL has no scrape form')
     const reply = await this.#get(target, withQuery(path, formatScrapeQuery(infoHashes)), address!, signal)
     return decodeReply(reply, (body) => decodeScrapeResponse(body, infoHashes))
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#udp[Symbol.asyncDispose]()
   }
 
   #addressesOf({ host }: TrackerUrl, signal: AbortSignal): Promise<string[]> {

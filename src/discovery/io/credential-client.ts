@@ -21,11 +21,9 @@ export type CredentialClientSettings = {
   readonly timeoutMs: number
 }
 
-export type SignedDocument = { readonly document: Uint8Array; readonly signature: Uint8Array }
+type SignedDocument = { readonly document: Uint8Array; readonly signature: Uint8Array }
 /** `reason` is the authority's own: see `tally/authority.ts`. */
-export type AuthorityOutcome<T> =
-  | ({ readonly ok: true } & T)
-  | { readonly ok: false; readonly reason: string }
+type AuthorityOutcome<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly reason: string }
 
 /** All reject with CodedError of the exchange, or DecodeError<'AUTHORITY_ANSWER'> for an answer of another shape. */
 export type CredentialClient = {
@@ -47,7 +45,7 @@ export type CredentialClient = {
   ): Promise<AuthorityOutcome<{ credential: SignedDocument }>>
 }
 
-export type CredentialRequest = {
+type CredentialRequest = {
   readonly share: Uint8Array
   readonly swarmKey: Uint8Array
   /** By the swarm key, over `keyRequestMessage`. */

@@ -46,7 +46,7 @@ export type TrackerClientSettings = {
 }
 
 /** 60 s let a UDP request be repeated after 15 and 45 s. */
-export const TRACKER_CLIENT_DEFAULTS = {
+const TRACKER_CLIENT_DEFAULTS = {
   numWant: 80,
   announceTimeoutMs: 60_000,
   stopTimeoutMs: 3_000,

@@ -28,7 +28,7 @@ export type UdpExchangeSettings = {
   readonly peersMax: number
 }
 
-export const UDP_EXCHANGE_DEFAULTS: UdpExchangeSettings = {
+const UDP_EXCHANGE_DEFAULTS: UdpExchangeSettings = {
   retryBaseMs: 15_000,
   retriesMax: 8,
   connectionsMax: 256,

@@ -16,7 +16,9 @@ import { decodeUdpResponse } from '../../announce/udp-response.ts'
 import { toHex, utf8 } from '../../base/bytes.ts'
 import { systemClock, systemRandom } from '../../base/io/system.ts'
 import type { Clock } from '../../base/world.ts'
+import { SWARM_TABLE_DEFAULTS, SwarmTable } from '../swarm-table.ts'
 import { createSmallTracker, type SmallTrackerSettings } from './announce-server.ts'
+import { packetAnswerer } from './udp-listener.ts'
 
 const infoHash = Uint8Array.from({ length: 20 }, (_, i) => 255 - i * 7)
 const announceOf = (id: number, over: Partial<AnnounceRequest> = {}): AnnounceRequest => ({
@@ -116,8 +118,10 @@ test('HTTP: garbage, oversized heads and bodies, and slow requests end the conne
 })
 
 /** A UDP client of one socket that asks and waits, or asks something that must stay unanswered. */
-async function udpClient(url: string) {
+async function udpClient(url: string, from = '127.0.0.1') {
   const socket = createSocket('udp4')
+  socket.bind(0, from)
+  await once(socket, 'listening')
   socket.connect(Number(new URL(url).port), '127.0.0.1')
   await once(socket, 'connect')
   const answers: Uint8Array[] = []
@@ -205,6 +209,38 @@ test('UDP: no answer without a good connection id, nor to what does not decode',
   nowMs += 60_000
   await client.unanswered(packet(connectionId))
   deepEqual(tracker.status().counts, { BAD_CONNECTION_ID: 3, TRUNCATED: 2, announce: 1 })
+})
+
+test('UDP: a connection id is of no use to another address', async () => {
+  await using tracker = await newTracker()
+  const [url] = tracker.announceUrls.udp
+  await using client = await udpClient(url!)
+  await using thief = await udpClient(url!, '127.0.0.2')
+  const connectionId = await client.connectionId()
+  await thief.unanswered(
+    encodeUdpRequest({ action: 'scrape', connectionId, transactionId: 1, infoHashes: [] }),
+  )
+  deepEqual(tracker.status().counts, { BAD_CONNECTION_ID: 1 })
+})
+
+test('UDP: a forged source port 0, where Node cannot send, gets nothing', () => {
+  const faults: string[] = []
+  const table = new SwarmTable(SWARM_TABLE_DEFAULTS, systemRandom)
+  const answer = packetAnswerer({ table, clock: systemClock, count: (what) => faults.push(what) })
+  const packet = encodeUdpRequest({ action: 'connect', transactionId: 1 })
+  equal(answer(packet, { host: '127.0.0.1', port: 0 }), undefined)
+  equal(answer(packet, { host: '::ffff:127.0.0.1', port: 1 })?.length, 16)
+  deepEqual(faults, ['NO_ADDRESS'])
+})
+
+test('HTTP: connections beyond the limit are closed', async () => {
+  await using tracker = await newTracker({ http: { connectionsMax: 1 } })
+  const port = Number(new URL(tracker.url).port)
+  const first = connect(port, '127.0.0.1')
+  first.write('GET /announce HTTP/1.1\r\nHost: x\r\n\r\n')
+  await once(first, 'data')
+  equal(await rawHttp(port, 'GET /announce HTTP/1.1\r\nHost: x\r\n\r\n'), '')
+  first.destroy()
 })
 
 test('silent peers are swept although nobody asks', async () => {

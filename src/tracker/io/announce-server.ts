@@ -24,7 +24,7 @@ export type SmallTrackerSettings = {
   readonly http: Partial<HttpLimits>
 }
 
-export const SMALL_TRACKER_DEFAULTS: SmallTrackerSettings = {
+const SMALL_TRACKER_DEFAULTS: SmallTrackerSettings = {
   hosts: ['127.0.0.1'],
   httpPort: 0,
   udpPort: 0,
@@ -48,7 +48,7 @@ export type SmallTracker = AsyncDisposable & {
   status(): SmallTrackerStatus
 }
 
-export type SmallTrackerStatus = {
+type SmallTrackerStatus = {
   readonly swarms: number
   /** `announce`, `scrape`, and faults by code. */
   readonly counts: Readonly<Record<string, number>>

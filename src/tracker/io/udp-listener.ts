@@ -9,15 +9,15 @@
  * @module
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { createSocket, type RemoteInfo } from 'node:dgram'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import type { AddressBytes } from '../../announce/compact-peers.ts'
 import { CONNECTION_ID_CLIENT_TTL_MS, decodeUdpRequest, type UdpRequest } from '../../announce/udp-request.ts'
 import { encodeUdpResponse, type UdpResponse } from '../../announce/udp-response.ts'
 import { viewOf } from '../../base/bytes.ts'
-import { codeOf } from '../../base/errors.ts'
+import { codeOf, DecodeError } from '../../base/errors.ts'
 import { canonicalIp, parseIp } from '../../base/ip.ts'
-import type { Clock, StreamHost } from '../../base/world.ts'
+import type { Address, Clock, StreamHost } from '../../base/world.ts'
 import type { SwarmTable } from '../swarm-table.ts'
 
 export type ListenerParts = {
@@ -33,9 +33,9 @@ export async function createUdpListener(
   parts: ListenerParts,
 ): Promise<StreamHost> {
   const socket = createSocket(host.includes(':') ? { type: 'udp6', ipv6Only: true } : { type: 'udp4' })
-  const ids = connectionIds(parts.clock)
+  const answer = packetAnswerer(parts)
   socket.on('message', (packet, remote) => {
-    const response = answer(packet, remote, ids, parts)
+    const response = answer(packet, { host: remote.address, port: remote.port })
     if (response !== undefined)
       socket.send(response, remote.port, remote.address, (error) => error && parts.count(codeOf(error)))
   })
@@ -69,24 +69,29 @@ function connectionIds(clock: Clock): ConnectionIds {
   }
 }
 
-function answer(
-  packet: Uint8Array,
-  remote: RemoteInfo,
-  ids: ConnectionIds,
-  parts: ListenerParts,
-): Uint8Array | undefined {
-  const host = canonicalIp(remote.address)!
-  try {
-    const request = decodeUdpRequest(packet)
-    if (request.action !== 'connect' && !ids.isGood(request.connectionId, host)) {
-      parts.count('BAD_CONNECTION_ID')
+/** What a packet from an address deserves: an answer, or nothing. */
+export function packetAnswerer(parts: ListenerParts) {
+  const ids = connectionIds(parts.clock)
+  return (packet: Uint8Array, remote: Address): Uint8Array | undefined => {
+    const host = canonicalIp(remote.host)
+    // Port 0 is only ever forged, and Node throws when asked to send there.
+    if (host === undefined || remote.port === 0) {
+      parts.count('NO_ADDRESS')
       return undefined
     }
-    const addressBytes = parseIp(host)!.length as AddressBytes
-    return encodeUdpResponse(respond(request, host, addressBytes, ids, parts), addressBytes)
-  } catch (error) {
-    parts.count(codeOf(error))
-    return undefined
+    try {
+      const request = decodeUdpRequest(packet)
+      if (request.action !== 'connect' && !ids.isGood(request.connectionId, host)) {
+        parts.count('BAD_CONNECTION_ID')
+        return undefined
+      }
+      const addressBytes = parseIp(host)!.length as AddressBytes
+      return encodeUdpResponse(respond(request, host, addressBytes, ids, parts), addressBytes)
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+      parts.count(error.code)
+      return undefined
+    }
   }
 }
 
