@@ -68,7 +68,6 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   return joined
 }
 
-export const isZero = (bytes: Uint8Array): boolean => bytes.every((value) => value === 0)
 
 /** A DataView over exactly these bytes (shares memory). */
 export const viewOf = (bytes: Uint8Array): DataView =>
