@@ -40,19 +40,20 @@ export function word(value: bigint | number | Uint8Array): Uint8Array {
   return bytes
 }
 
-/** The domain separator of our channel contract on this chain. */
-export function domainSeparator(network: Pick<Network, 'chainId' | 'genesis' | 'channels'>): Uint8Array {
+type DomainOf = Pick<Network, 'chainId' | 'genesis' | 'channels'>
+const separators = new WeakMap<DomainOf, Uint8Array>()
+
+/** The domain separator of our channel contract on this chain. Kept per object: each voucher needs it. */
+export function domainSeparator(network: DomainOf): Uint8Array {
+  const known = separators.get(network)
+  if (known !== undefined) return known
   assert(network.genesis.length === WORD_BYTES, 'a genesis hash is 32 bytes')
-  return keccak256(
-    concatBytes(
-      DOMAIN_TYPE,
-      NAME_HASH,
-      VERSION_HASH,
-      word(network.chainId),
-      word(addressBytes(network.channels)),
-      network.genesis,
-    ),
+  const contract = word(addressBytes(network.channels))
+  const separator = keccak256(
+    concatBytes(DOMAIN_TYPE, NAME_HASH, VERSION_HASH, word(network.chainId), contract, network.genesis),
   )
+  separators.set(network, separator)
+  return separator
 }
 
 /** The 32 bytes to sign for a struct of `typeHash` with these words as members, in order. */
