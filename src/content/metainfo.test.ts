@@ -212,6 +212,15 @@ test('the info hash is over the bytes as they came, unknown keys included', () =
   deepEqual(parseInfo(share.infoBytes).infoHashV1, share.infoHashV1)
 })
 
+test('a share does not change with the buffer it was read from', () => {
+  for (const read of [parseTorrent, (bytes: Uint8Array) => parseInfo(parseTorrent(bytes).infoBytes)]) {
+    const bytes = vector('tree.hybrid')
+    const share = read(bytes)
+    bytes.fill(0)
+    deepEqual(share, read(vector('tree.hybrid')))
+  }
+})
+
 test('any change of a byte parses or raises DecodeError', () => {
   const names = ['tree.v1', 'tree.v2', 'tree.hybrid', 'single.hybrid']
   const edits = fc.tuple(

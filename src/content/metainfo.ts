@@ -28,10 +28,10 @@ const PORTABLE: Hashes = { sha1, sha256 }
 
 /** Reads a .torrent. `hashes` may be the faster ones of `crypto/io/sha.ts`. @throws {DecodeError} */
 export function parseTorrent(bytes: Uint8Array, hashes: Hashes = PORTABLE): Share {
-  const { dict, slices } = decodeBencodeSlices(bytes, TORRENT_LIMITS)
+  // A copy: the share's hashes are views, and must not change with the caller's buffer.
+  const { dict, slices } = decodeBencodeSlices(new Uint8Array(bytes), TORRENT_LIMITS)
   const info = required(dictField(dict, 'info'), 'info')
-  // A copy: the share must not keep a whole torrent's bytes alive, nor be changed with them.
-  const share = shareOf(info, new Uint8Array(required(slices.get('info'), 'info')), hashes)
+  const share = shareOf(info, required(slices.get('info'), 'info'), hashes)
   const claims = parseClaims(dict, share.files.length)
   return {
     ...share,
@@ -55,7 +55,8 @@ export function parseTorrent(bytes: Uint8Array, hashes: Hashes = PORTABLE): Shar
  * @throws {DecodeError}
  */
 export function parseInfo(infoBytes: Uint8Array, hashes: Hashes = PORTABLE): Share {
-  return shareOf(decodeBencodeDict(infoBytes, TORRENT_LIMITS), new Uint8Array(infoBytes), hashes)
+  const own = new Uint8Array(infoBytes)
+  return shareOf(decodeBencodeDict(own, TORRENT_LIMITS), own, hashes)
 }
 
 function shareOf(info: BencodeDict, infoBytes: Uint8Array, hashes: Hashes): Share {

@@ -34,8 +34,8 @@ export type Found = {
  * without files are passed over.
  *
  * @throws {DecodeError} for names that no torrent may hold.
- * @throws {CodedError<'SYMLINK' | 'NOT_A_FILE' | 'NOTHING_TO_SHARE' | 'TOO_MANY_FILES'>} or a
- * system code.
+ * @throws {CodedError<'SYMLINK' | 'NOT_A_FILE' | 'NOTHING_TO_SHARE' | 'TOO_MANY_FILES'>}
+ * or a system code.
  */
 export async function findFiles(
   path: string,
@@ -54,8 +54,9 @@ export async function findFiles(
       // As bytes: a name that is not UTF-8 would be altered in silence.
       const entries = (await readdir(diskPath, { encoding: 'buffer' })).map(utf8Text)
       const stats = await mapBatched(entries, (entry) => lstat(join(diskPath, entry)))
-      for (const [i, entry] of entries.entries())
+      for (const [i, entry] of entries.entries()) {
         await visit(join(diskPath, entry), stats[i]!, [...names, entry])
+      }
       return
     }
     if (!stat.isFile()) throw new CodedError('NOT_A_FILE', `${diskPath} is neither a file nor a folder`)
