@@ -18,6 +18,8 @@ export type PlainClientPolicy = 'serve' | 'refuse' | { readonly slots: number }
 export type ShareServerSettings = {
   /** Port 0 lets the system choose. */
   readonly listen: Address
+  /** PEM texts; with them the server speaks HTTPS (TLS 1.3) only. */
+  readonly tls?: { readonly key: string; readonly cert: string }
   /** Where `Access-Control-Allow-Origin` is sent; `*` only when the list says so. */
   readonly corsOrigins: readonly string[]
   readonly plainClients: PlainClientPolicy

@@ -81,11 +81,8 @@ export class HttpRangeSource implements RangeSource {
     this.#port = parts.attach(this.source)
     this.#port.setHave(this.#have)
     const count = Math.min(LANES_MAX, Math.max(1, settings.connections))
-    this.#lanes = Array.from({ length: count }, () => ({
-      greeting: undefined,
-      blocks: Math.min(START_BLOCKS, settings.requestBlocksMax),
-      pausing: false,
-    }))
+    const blocks = Math.min(START_BLOCKS, settings.requestBlocksMax)
+    this.#lanes = Array.from({ length: count }, () => ({ greeting: undefined, blocks, pausing: false }))
     this.#ticking = setInterval(() => this.#tick(), TICK_MS)
     this.#running = Promise.all(this.#lanes.map((lane) => this.#run(lane)))
   }

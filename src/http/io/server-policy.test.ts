@@ -84,3 +84,40 @@ test('clients without tallies get what the policy has for them', async () => {
   equal((await ask(slotted, path)).status, 200)
   equal(utf8Text((await ask(slotted, '/health')).body), 'OK')
 })
+
+test('of two shares that hold a file, the one that has all of it answers', async () => {
+  const film = testBytes(100_000)
+  const lone = testShare({ files: { film } })
+  const album = testShare({ files: { film, other: testBytes(10) } })
+  lone.reader.have.clear(1)
+  await using server = await createShareServer(settings, parts)
+  server.add(lone.reader)
+  const path = `/file/${toHex(sha256(film))}`
+  equal((await ask(server, path)).status, 503)
+  server.add(album.reader)
+  deepEqual((await ask(server, path)).body, film)
+  equal(server.status().sentBytesByShare[toHex(album.share.infoHashV2!)], film.length)
+  server.remove(album.share)
+  equal((await ask(server, path)).status, 503)
+})
+
+test('hashing for layers is bounded, and each piece is hashed once a request', async () => {
+  const one = testShare({ files: { one: testBytes(300_000) } })
+  let running = 0
+  let most = 0
+  let jobs = 0
+  const leafHashes = async (piece: number) => {
+    jobs++
+    most = Math.max(most, ++running)
+    await setImmediate()
+    running--
+    return one.reader.leafHashes(piece)
+  }
+  await using server = await createShareServer({ ...settings, layerJobsMax: 2 }, parts)
+  server.add({ ...one.reader, leafHashes })
+  const path = `/file/${toHex(one.share.infoHashV2!)}/layer/0`
+  const answers = await Promise.all(Array.from({ length: 8 }, () => ask(server, path)))
+  for (const { body } of answers) deepEqual(body, answers[0]!.body)
+  equal(most, 2)
+  equal(jobs, 8 * one.share.layout.pieceCount)
+})

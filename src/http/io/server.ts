@@ -4,6 +4,7 @@
  * @module
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { toHex } from '../../base/bytes.ts'
 import { codeOf, DecodeError, messageOf } from '../../base/errors.ts'
@@ -49,6 +50,8 @@ class HttpShareServer implements ShareServer {
   readonly #catalog = new Catalog()
   readonly #handler: RequestHandler
   readonly #server: Server
+  /** All that were accepted, those in their TLS handshake too. */
+  readonly #sockets = new Set<Socket>()
   readonly #connections = new Map<Socket, OpenConnection>()
   readonly #perIp = new Map<string, number>()
   readonly #refused: Record<string, number> = {}
@@ -72,14 +75,21 @@ class HttpShareServer implements ShareServer {
         this.#sentBytesByShare[id] = (this.#sentBytesByShare[id] ?? 0) + bytes
       },
     })
-    this.#server = createServer({
+    const options = {
       maxHeaderSize: HEADER_BYTES_MAX,
       headersTimeout: settings.headersTimeoutMs,
       requestTimeout: settings.headersTimeoutMs * 2,
       keepAliveTimeout: settings.keepAliveTimeoutMs,
       connectionsCheckingInterval: Math.min(1_000, settings.headersTimeoutMs),
       noDelay: true,
-    })
+    }
+    const tls = {
+      ...settings.tls,
+      minVersion: 'TLSv1.3',
+      handshakeTimeout: settings.headersTimeoutMs,
+    } as const
+    this.#server =
+      settings.tls === undefined ? createServer(options) : createTlsServer({ ...options, ...tls })
     this.#server.maxConnections = settings.connectionsMax
     this.#server.maxHeadersCount = HEADERS_MAX
     this.#listenToServer()
@@ -126,14 +136,18 @@ class HttpShareServer implements ShareServer {
     clearInterval(this.#ticking)
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     const answering = [...this.#connections.values()].map(({ tail }) => tail)
-    this.#server.closeAllConnections()
-    for (const socket of this.#connections.keys()) socket.destroy()
+    for (const socket of this.#sockets) socket.destroy()
     await closed
     await Promise.all(answering)
   }
 
   #listenToServer(): void {
-    this.#server.on('connection', (socket) => this.#accept(socket))
+    this.#server.on('connection', (socket) => {
+      this.#sockets.add(socket)
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
+    const connected = this.#settings.tls === undefined ? 'connection' : 'secureConnection'
+    this.#server.on(connected, (socket: Socket) => this.#accept(socket))
     this.#server.on('drop', () => this.#count('CONNECTIONS_MAX'))
     this.#server.on('request', (req, res) => this.#enqueue(req, res))
     this.#server.on('clientError', (error, socket) => this.#refuseMalformed(error, socket as Socket))
