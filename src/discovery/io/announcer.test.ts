@@ -80,6 +80,8 @@ test('a scrape needs a URL that has a scrape form, and keeps the passkey', async
   const answer = await scrape('/announce?pk=1')
   equal(answer.ok && answer.value.get('07'.repeat(20))?.complete, 3)
   equal(server.urls[0], `/scrape?pk=1&info_hash=${'%07'.repeat(20)}`)
+  await scrape('//evil.example/announce')
+  equal(server.urls[1]?.startsWith('//evil.example/scrape?'), true)
   await rejects(scrape('/a'), { code: 'SCRAPE_UNSUPPORTED' })
   await rejects(scrape('/'.repeat(3000)), { code: 'TRACKER_URL' })
 })

@@ -52,7 +52,12 @@ const ANNOUNCER_DEFAULTS: Omit<AnnouncerSettings, 'userAgent'> = {
 }
 
 export type AnnouncerParts = { readonly clock: Clock; readonly random: Random; readonly lookup?: Lookup }
-type AnnounceOptions = { readonly signal: AbortSignal; readonly trackerId?: Uint8Array | undefined }
+type ScrapeOptions = {
+  readonly signal: AbortSignal
+  /** Instead of the announcer's own: `local` for a tracker that the user named. */
+  readonly reach?: Reach | undefined
+}
+type AnnounceOptions = ScrapeOptions & { readonly trackerId?: Uint8Array | undefined }
 
 /** Both reject with DecodeError or CodedError when there is no answer; a tracker's "no" is a value. */
 export type Announcer = AsyncDisposable & {
@@ -61,7 +66,7 @@ export type Announcer = AsyncDisposable & {
   scrape(
     url: string,
     infoHashes: readonly Uint8Array[],
-    options: { readonly signal: AbortSignal },
+    options: ScrapeOptions,
   ): Promise<Answer<Map<string, ScrapeFigures>>>
 }
 
@@ -91,15 +96,15 @@ class WireAnnouncer implements Announcer {
     options: AnnounceOptions,
   ): Promise<Answer<AnnounceResponse>> {
     const target = parseTrackerUrl(url)
-    const addresses = onePerFamily(await this.#addressesOf(target, options.signal))
+    const addresses = onePerFamily(await this.#addressesOf(target, options))
     const announces = addresses.map((address) =>
       this.#gate.run(() => this.#announceTo(target, address, request, options), options.signal),
     )
     return merged(await Promise.allSettled(announces))
   }
 
-  scrape(url: string, infoHashes: readonly Uint8Array[], { signal }: { readonly signal: AbortSignal }) {
-    return this.#gate.run(() => this.#scrape(parseTrackerUrl(url), infoHashes, signal), signal)
+  scrape(url: string, infoHashes: readonly Uint8Array[], options: ScrapeOptions) {
+    return this.#gate.run(() => this.#scrape(parseTrackerUrl(url), infoHashes, options), options.signal)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -109,19 +114,23 @@ class WireAnnouncer implements Announcer {
   async #scrape(
     target: TrackerUrl,
     infoHashes: readonly Uint8Array[],
-    signal: AbortSignal,
+    options: ScrapeOptions,
   ): Promise<Answer<Map<string, ScrapeFigures>>> {
-    const [address] = await this.#addressesOf(target, signal)
-    if (target.scheme === 'udp')
-      return this.#scrapeOverUdp({ host: address!, port: target.port }, infoHashes, signal)
+    const [address] = await this.#addressesOf(target, options)
+    if (target.scheme === 'udp') {
+      return this.#scrapeOverUdp({ host: address!, port: target.port }, infoHashes, options.signal)
+    }
     const path = scrapePath(target.pathAndQuery)
     if (path === undefined) throw new CodedError('SCRAPE_UNSUPPORTED', 'the tracker URL has no scrape form')
-    const reply = await this.#get(target, withQuery(path, formatScrapeQuery(infoHashes)), address!, signal)
+    const reply = await this.#get(target, withQuery(path, formatScrapeQuery(infoHashes)), address!, options)
     return decodeReply(reply, (body) => decodeScrapeResponse(body, infoHashes))
   }
 
-  #addressesOf({ host }: TrackerUrl, signal: AbortSignal): Promise<string[]> {
-    return resolveHost(host, { reach: this.#settings.reach, signal, ...this.#lookup })
+  #addressesOf(
+    { host }: TrackerUrl,
+    { signal, reach = this.#settings.reach }: ScrapeOptions,
+  ): Promise<string[]> {
+    return resolveHost(host, { reach, signal, ...this.#lookup })
   }
 
   async #announceTo(
@@ -145,15 +154,12 @@ class WireAnnouncer implements Announcer {
     target: TrackerUrl,
     address: string,
     request: AnnounceRequest,
-    { signal, trackerId }: AnnounceOptions,
+    options: AnnounceOptions,
   ): Promise<Answer<AnnounceResponse>> {
-    const query = formatAnnounceQuery({
-      ...request,
-      compact: true,
-      noPeerId: true,
-      ...(trackerId && { trackerId }),
-    })
-    const reply = await this.#get(target, withQuery(target.pathAndQuery, query), address, signal)
+    const { trackerId } = options
+    const form = { compact: true, noPeerId: true, ...(trackerId && { trackerId }) }
+    const path = withQuery(target.pathAndQuery, formatAnnounceQuery({ ...request, ...form }))
+    const reply = await this.#get(target, path, address, options)
     return decodeReply(reply, (body) => decodeAnnounceResponse(body, this.#settings))
   }
 
@@ -196,10 +202,10 @@ class WireAnnouncer implements Announcer {
     { scheme, host, port }: TrackerUrl,
     path: string,
     address: string,
-    signal: AbortSignal,
+    { signal, reach = this.#settings.reach }: ScrapeOptions,
   ): Promise<HttpReply> {
-    const url = new URL(path, `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`)
-    const { userAgent, reach, responseBytesMax, redirectsMax, httpTimeoutMs: timeoutMs } = this.#settings
+    const url = new URL(`${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}${path}`)
+    const { userAgent, responseBytesMax, redirectsMax, httpTimeoutMs: timeoutMs } = this.#settings
     const call = { url, addressBytes: parseIp(address)!.length, signal, ...this.#lookup }
     return httpExchange(call, { userAgent, reach, responseBytesMax, redirectsMax, timeoutMs })
   }

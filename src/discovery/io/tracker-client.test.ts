@@ -155,7 +155,7 @@ test('tiers: dead trackers are passed over, each tier in turn, and the one that 
   equal(client.status()[0]!.fault?.code, 'HTTP_FAILED')
 })
 
-test('by default a torrent cannot make us contact our own machine', async () => {
+test('by default a torrent cannot make us contact our own machine; the user can', async () => {
   await using tracker = await newTracker()
   await using announcer = newAnnouncer({ reach: 'public' })
   const tiers = [tracker.announceUrls.http, tracker.announceUrls.udp, ['http://169.254.169.254/announce']]
@@ -166,6 +166,8 @@ test('by default a torrent cannot make us contact our own machine', async () => 
     Array(3).fill('ADDRESS_REFUSED'),
   )
   deepEqual(tracker.status().counts, {})
+  await using named = newClient(announcer, 2, { tiers: [tracker.announceUrls.udp], reach: 'local' }).client
+  await working(named)
 })
 
 /** A tracker that answers as told and keeps what it was asked. */

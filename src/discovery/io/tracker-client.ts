@@ -12,6 +12,7 @@ import type { Answer } from '../../announce/http-response.ts'
 import { assert } from '../../base/assert.ts'
 import { viewOf } from '../../base/bytes.ts'
 import { CodedError } from '../../base/errors.ts'
+import type { Reach } from '../../base/ip-scope.ts'
 import type { Clock, Random } from '../../base/world.ts'
 import { intervalMs, minIntervalMs, SCHEDULE_DEFAULTS, type ScheduleSettings } from '../schedule.ts'
 import {
@@ -43,6 +44,8 @@ export type TrackerClientSettings = {
   /** For all "stopped" announces together, at the end. */
   readonly stopTimeoutMs: number
   readonly schedule: Partial<ScheduleSettings>
+  /** Instead of the announcer's own: `local` where the user named these trackers. */
+  readonly reach?: Reach
 }
 
 /** 60 s let a UDP request be repeated after 15 and 45 s. */
@@ -137,9 +140,10 @@ class Client implements TrackerClient {
   async scrape(signal: AbortSignal): Promise<Answer<Map<string, ScrapeFigures>>> {
     let last: Answer<Map<string, ScrapeFigures>> = { ok: false, failure: { reason: 'no tracker' } }
     let fault: unknown
+    const { infoHashes, reach } = this.#settings
     for (const url of this.#tiers.order()) {
       try {
-        last = await this.#parts.announcer.scrape(url, this.#settings.infoHashes, { signal })
+        last = await this.#parts.announcer.scrape(url, infoHashes, { signal, reach })
         fault = undefined
         if (last.ok) break
       } catch (error) {
@@ -247,13 +251,13 @@ class Client implements TrackerClient {
     { uploaded, downloaded, left }: AnnounceProgress,
     signal: AbortSignal,
   ): Promise<Answer<AnnounceResponse>> {
-    const { peerId, port, numWant } = this.#settings
+    const { peerId, port, numWant, reach } = this.#settings
     const request = {
       ...{ infoHash, peerId, port, uploaded, downloaded, left, key: this.#key },
       ...(event && { event }),
       numWant: event === 'stopped' ? 0 : numWant,
     }
-    return this.#parts.announcer.announce(url, request, { signal, trackerId })
+    return this.#parts.announcer.announce(url, request, { signal, trackerId, reach })
   }
 
   [Symbol.asyncDispose](): Promise<void> {
