@@ -32,8 +32,10 @@ function world({ fast = true, requestsMax = 8, pieces = 'all' as Uint8Array | 'a
     send: (bytes) => decoder.feed(bytes),
     fail: (code) => failures.push(code),
     sourceClosed: ({ code }) => closes.push(code),
-    verified: (_p, _b, _l, bytes) => void (state.verified += bytes),
-    wasted: (bytes) => void (state.wasted += bytes),
+    tally: {
+      verified: (_p, _b, _l, bytes) => void (state.verified += bytes),
+      wasted: (bytes) => void (state.wasted += bytes),
+    },
     pieceVerified: () => {},
   }
   const remote = new RemotePieces()

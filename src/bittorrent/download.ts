@@ -6,13 +6,14 @@
  *
  * @module
  */
-import { DecodeError } from '../base/errors.ts'
 import { BLOCK_BYTES, type Layout } from '../content/layout.ts'
 import { Rate } from '../transfer/rate.ts'
 import type { CloseReason, Source, SourcePort } from '../transfer/source.ts'
 import type { SourceAttacher } from './contract.ts'
 import { PipelineDepth } from './pipeline.ts'
 import type { RemotePieces } from './remote-pieces.ts'
+import { RequestLedger } from './request-ledger.ts'
+import type { TallyChannel } from './tally-channel.ts'
 import * as wire from './wire.ts'
 
 /** No block for this long while requests are under way: the peer snubs us. */
@@ -21,8 +22,6 @@ export const SNUB_MS = 20_000
 const REQUEST_MS = 60_000
 /** Snubs in a row, each with one request more, before the connection ends. */
 const SNUBS_MAX = 3
-/** Blocks or rejects that answer nothing we asked. */
-const STRIKES_MAX = 8
 /** Rejects of a piece it claimed, while unchoked, before we stop believing it has it. */
 const PIECE_REJECTS_MAX = 3
 /** Rejects in a row, without a block between, before the connection ends. */
@@ -40,9 +39,8 @@ export type DownloadCarrier = {
   fail(code: string): void
   /** The transfer is done with this source. */
   sourceClosed(reason: CloseReason): void
-  verified(piece: number, begin: number, length: number, payloadBytes: number): void
-  wasted(payloadBytes: number): void
   pieceVerified(piece: number): void
+  readonly tally: Pick<TallyChannel, 'verified' | 'wasted'>
 }
 
 export class Download implements Source {
@@ -60,13 +58,8 @@ export class Download implements Source {
   readonly #carrier: DownloadCarrier
   readonly #remote: RemotePieces
   readonly #layout: Layout
-  readonly #blocksPerPiece: number
+  readonly #asked: RequestLedger
   #port: SourcePort | undefined
-  /** Block number -> when it was asked, oldest first. */
-  readonly #asked = new Map<number, number>()
-  /** Requests given up whose answer may still come. */
-  #excused = 0
-  #strikes = 0
   #snubs = 0
   #rejectsInARow = 0
   readonly #pieceRejects = new Map<number, number>()
@@ -84,7 +77,7 @@ export class Download implements Source {
     this.#layout = layout
     this.label = carrier.label
     this.pipeline = new PipelineDepth(requestsMax)
-    this.#blocksPerPiece = Math.ceil(layout.pieceLength / BLOCK_BYTES)
+    this.#asked = new RequestLedger(layout)
     this.#picks = new Int32Array(3 * requestsMax)
   }
 
@@ -108,8 +101,7 @@ export class Download implements Source {
     const port = this.#port
     this.#port = undefined
     this.#target = -1
-    this.#excused += this.#asked.size
-    this.#asked.clear()
+    this.#asked.giveUpAll()
     port?.detach()
   }
 
@@ -137,12 +129,8 @@ export class Download implements Source {
   }
 
   reject(piece: number, begin: number): void {
-    const key = this.#keyOf(piece, begin)
-    if (!this.#asked.delete(key)) {
-      this.#unasked('UNREQUESTED_REJECT')
-      return
-    }
-    this.#release(piece, begin)
+    if (this.#asked.answered(piece, begin, 'UNREQUESTED_REJECT') === undefined) return
+    this.#port?.release(piece, begin, this.#asked.lengthOf(piece, begin))
     if (this.choked) return
     if (++this.#rejectsInARow > REJECTS_MAX) this.#carrier.fail('LYING_BITFIELD')
     const rejects = (this.#pieceRejects.get(piece) ?? 0) + 1
@@ -152,12 +140,9 @@ export class Download implements Source {
   }
 
   blockBegin(piece: number, begin: number, length: number): void {
-    const askedMs = this.#takeAsked(piece, begin)
-    if (askedMs === undefined) {
-      this.#target = -1
-      this.#unasked('UNREQUESTED_BLOCK')
-      return
-    }
+    this.#target = -1
+    const askedMs = this.#asked.answered(piece, begin, 'UNREQUESTED_BLOCK')
+    if (askedMs === undefined) return
     this.#target = this.#port?.place(piece, begin, length) ?? -1
     if (this.#target < 0) return
     this.#block.piece = piece
@@ -197,20 +182,19 @@ export class Download implements Source {
   cancel(piece: number, begin: number, length: number): void {
     const { piece: p, begin: b } = this.#block
     if (this.#target >= 0 && p === piece && b === begin) this.#target = -1
-    if (!this.#asked.delete(this.#keyOf(piece, begin))) return
-    this.#excused++
+    if (!this.#asked.giveUp(piece, begin)) return
     this.#carrier.send(wire.encodeFixed(wire.CANCEL, piece, begin, length))
   }
 
   verified(piece: number, begin: number, length: number, payloadBytes: number): void {
     this.verifiedBytes += payloadBytes
-    this.#carrier.verified(piece, begin, length, payloadBytes)
+    this.#carrier.tally.verified(piece, begin, length, payloadBytes)
   }
 
   wasted(piece: number, begin: number, length: number): void {
     const payloadBytes = this.#layout.payloadBytesIn(piece, begin, length)
     this.wastedBytes += payloadBytes
-    this.#carrier.wasted(payloadBytes)
+    this.#carrier.tally.wasted(payloadBytes)
   }
 
   pieceVerified(piece: number): void {
@@ -243,7 +227,7 @@ export class Download implements Source {
     const nowMs = this.#carrier.nowMs()
     if (this.#asked.size === 0) this.#lastBlockMs = nowMs
     for (let i = 0; i < count; i++) {
-      this.#asked.set(this.#keyOf(this.#picks[3 * i]!, this.#picks[3 * i + 1]!), nowMs)
+      this.#asked.add(this.#picks[3 * i]!, this.#picks[3 * i + 1]!, nowMs)
     }
     this.#carrier.send(wire.encodeTriples(wire.REQUEST, this.#picks, count))
   }
@@ -267,12 +251,11 @@ export class Download implements Source {
       if (++this.#snubs > SNUBS_MAX) this.#carrier.fail('NO_ANSWER')
       return
     }
-    const [key, askedMs] = this.#asked.entries().next().value!
+    const { piece, begin, length, askedMs } = this.#asked.oldest()
     const drainMs = (2_000 * BLOCK_BYTES * this.#asked.size) / Math.max(1, this.rate.bytesPerS)
     if (nowMs - askedMs < Math.max(REQUEST_MS, drainMs)) return
-    this.#asked.delete(key)
-    this.#excused++
-    this.#releaseKey(key)
+    this.#asked.giveUp(piece, begin)
+    this.#port?.release(piece, begin, length)
   }
 
   #tellInterest(interested: boolean): void {
@@ -281,40 +264,9 @@ export class Download implements Source {
     this.#carrier.send(wire.encodeFixed(interested ? wire.INTERESTED : wire.NOT_INTERESTED))
   }
 
-  #takeAsked(piece: number, begin: number): number | undefined {
-    const key = this.#keyOf(piece, begin)
-    const askedMs = this.#asked.get(key)
-    if (askedMs !== undefined) this.#asked.delete(key)
-    return askedMs
-  }
-
   #giveUpAll(): void {
-    this.#excused += this.#asked.size
-    this.#asked.clear()
+    this.#asked.giveUpAll()
     this.#target = -1
     this.#port?.releaseAll()
-  }
-
-  #unasked(code: string): void {
-    if (this.#excused > 0) this.#excused--
-    else if (++this.#strikes > STRIKES_MAX)
-      throw new DecodeError(code, 'the peer answers what was never asked')
-  }
-
-  #keyOf(piece: number, begin: number): number {
-    // A begin that is no block's start belongs to no request; numbers of our own stay unique.
-    return begin % BLOCK_BYTES === 0 && begin < this.#layout.pieceLength
-      ? piece * this.#blocksPerPiece + begin / BLOCK_BYTES
-      : -1
-  }
-
-  #releaseKey(key: number): void {
-    const piece = Math.floor(key / this.#blocksPerPiece)
-    this.#release(piece, (key % this.#blocksPerPiece) * BLOCK_BYTES)
-  }
-
-  #release(piece: number, begin: number): void {
-    const length = Math.min(BLOCK_BYTES, this.#layout.pieceBytes(piece) - begin)
-    this.#port?.release(piece, begin, length)
   }
 }

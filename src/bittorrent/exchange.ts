@@ -25,6 +25,8 @@ export type ExchangeCarrier = DownloadCarrier &
     readonly peerQueue: number | undefined
     /** BEP 6; empty where there is none. */
     fastSet(): readonly number[]
+    /** The peer said whether it wants something. */
+    interestTold(): void
   }
 
 export class Exchange {
@@ -168,28 +170,49 @@ export class Exchange {
     this.download.blockBegin(piece, begin, length)
   }
 
-  choke(chokes: boolean): void {
+  message(message: wire.ExchangeMessage): void {
+    switch (message.type) {
+      case 'choke':
+      case 'unchoke':
+        this.#choke(message.type === 'choke')
+        break
+      case 'interested':
+      case 'not-interested':
+        this.peerInterested = message.type === 'interested'
+        this.#carrier.interestTold()
+        break
+      case 'have':
+        if (this.pieces.have(message.piece)) this.download?.have(message.piece)
+        break
+      case 'bitfield':
+        this.#setPieces(message.bytes)
+        break
+      case 'cancel':
+        this.upload?.cancel(message.piece, message.begin, message.length)
+        break
+      default:
+        this.#fastMessage(message)
+    }
+  }
+
+  /** BEP 6: any of these without the extension ends the connection. */
+  #fastMessage(message: wire.FastMessage): void {
+    if (!this.#carrier.fast) throw new DecodeError('NOT_FAST', `${message.type} without the fast extension`)
+    if (message.type === 'have-all') this.#setPieces('all')
+    else if (message.type === 'have-none') this.#setPieces('none')
+    else if (message.type === 'reject') this.download?.reject(message.piece, message.begin)
+    // Suggestions are advice, and the transfer alone decides what is asked of whom.
+  }
+
+  #choke(chokes: boolean): void {
     this.peerChokes = chokes
     if (chokes) this.download?.choke()
     else this.download?.unchoke()
   }
 
-  have(piece: number): void {
-    if (this.pieces.have(piece)) this.download?.have(piece)
-  }
-
-  setPieces(pieces: Uint8Array | 'all' | 'none'): void {
+  #setPieces(pieces: Uint8Array | 'all' | 'none'): void {
     this.pieces.set(pieces)
     this.download?.setRemote()
-  }
-
-  /** BEP 6: any of these without the extension ends the connection. */
-  fastMessage(message: wire.FastMessage): void {
-    if (!this.#carrier.fast) throw new DecodeError('NOT_FAST', `${message.type} without the fast extension`)
-    if (message.type === 'have-all') this.setPieces('all')
-    else if (message.type === 'have-none') this.setPieces('none')
-    else if (message.type === 'reject') this.download?.reject(message.piece, message.begin)
-    // Suggestions are advice, and the transfer alone decides what is asked of whom.
   }
 
   #endDownload(): void {

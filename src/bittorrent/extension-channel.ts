@@ -14,6 +14,7 @@ import {
   type ExtensionName,
   encodeExtensionHandshake,
 } from './extension.ts'
+import type { TallyChannel } from './tally-channel.ts'
 import { decodeMetadataMessage, encodeMetadataMessage, type MetadataMessage } from './ut-metadata.ts'
 import { encodeExtended } from './wire.ts'
 
@@ -25,7 +26,7 @@ export type ExtensionOwner = {
   /** The peer's first handshake, or a later one, was read. */
   extensionsKnown(): void
   metadataMessage(message: MetadataMessage): void
-  tallyFrame(frame: Uint8Array): void
+  readonly tally: Pick<TallyChannel, 'receiveFrame'>
 }
 
 export class ExtensionChannel {
@@ -63,7 +64,7 @@ export class ExtensionChannel {
   /** @throws {DecodeError} and what the owner throws */
   receive(id: number, payload: Uint8Array): void {
     if (id === EXTENSION_HANDSHAKE_ID) this.#handshake(payload)
-    else if (id === EXTENSION_IDS.tsw) this.#owner.tallyFrame(payload)
+    else if (id === EXTENSION_IDS.tsw) this.#owner.tally.receiveFrame(payload)
     else if (id === EXTENSION_IDS.ut_metadata) {
       const message = decodeMetadataMessage(payload)
       if (message !== undefined) this.#owner.metadataMessage(message)

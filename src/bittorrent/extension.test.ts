@@ -6,6 +6,7 @@ import { DecodeError } from '../base/errors.ts'
 import { decodeExtensionHandshake, type ExtensionHandshake, encodeExtensionHandshake } from './extension.ts'
 import { ExtensionChannel, type ExtensionOwner } from './extension-channel.ts'
 import {
+  answerMetadata,
   decodeMetadataMessage,
   encodeMetadataMessage,
   METADATA_PIECE_BYTES,
@@ -140,7 +141,7 @@ function channel() {
     send: (bytes) => log.push(bytes.slice(4)),
     extensionsKnown: () => log.push('known'),
     metadataMessage: (message) => log.push(message),
-    tallyFrame: (frame) => log.push(frame),
+    tally: { receiveFrame: (frame) => void log.push(frame) },
   }
   return { log, channel: new ExtensionChannel(owner) }
 }
@@ -173,4 +174,15 @@ test('refuses EXTENSION_FLOOD', () => {
     },
     { code: 'EXTENSION_FLOOD' },
   )
+})
+
+test('metadata is served three times to one peer, then rejected; so is what nobody reads', () => {
+  const info = new Uint8Array(METADATA_PIECE_BYTES)
+  const sent: string[] = []
+  const extensions = { sendMetadata: ({ type }: MetadataMessage) => void sent.push(type) }
+  const asker = { metadataSentBytes: 0, writable: true, extensions }
+  for (let i = 0; i < 4; i++) answerMetadata(asker, 0, info)
+  answerMetadata({ ...asker, metadataSentBytes: 0, writable: false }, 0, info)
+  answerMetadata({ ...asker, metadataSentBytes: 0 }, 0, undefined)
+  deepEqual(sent, ['data', 'data', 'data', 'reject', 'reject', 'reject'])
 })

@@ -6,6 +6,8 @@
  * @module
  */
 import { concatBytes, viewOf } from '../base/bytes.ts'
+import { parseIp } from '../base/ip.ts'
+import type { Hash } from '../crypto/sha.ts'
 
 export type FastSetInput = {
   /** The peer's IPv4 address, 4 bytes. */
@@ -16,7 +18,7 @@ export type FastSetInput = {
   readonly size: number
 }
 
-export function allowedFastSet(input: FastSetInput, sha1: (bytes: Uint8Array) => Uint8Array): number[] {
+export function allowedFastSet(input: FastSetInput, sha1: Hash): number[] {
   const size = Math.min(input.size, input.pieceCount)
   const pieces: number[] = []
   let x = concatBytes(input.ip.subarray(0, 3), Uint8Array.of(0), input.infoHash)
@@ -29,4 +31,17 @@ export function allowedFastSet(input: FastSetInput, sha1: (bytes: Uint8Array) =>
     }
   }
   return pieces
+}
+
+/** BEP 6 proposes ten. */
+const FAST_SET_SIZE = 10
+
+/** The set for a peer at `host`; empty for IPv6. */
+export function fastSetFor(
+  host: string,
+  share: { readonly infoHash: Uint8Array; readonly pieceCount: number },
+  sha1: Hash,
+): number[] {
+  const ip = parseIp(host)
+  return ip?.length === 4 ? allowedFastSet({ ...share, ip, size: FAST_SET_SIZE }, sha1) : []
 }

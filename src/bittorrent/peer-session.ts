@@ -9,17 +9,16 @@
 import { codeOf } from '../base/errors.ts'
 import type { PeerId } from '../base/ids.ts'
 import type { Address, ByteStream, StreamOwner } from '../base/world.ts'
-import type { TallyLinkFactory } from '../tally/link.ts'
 import type { CloseReason } from '../transfer/source.ts'
 import type { BlockPool } from './block-pool.ts'
-import type { Digests, SwarmSettings, SwarmTransfer } from './contract.ts'
+import type { SwarmSettings, SwarmTransfer } from './contract.ts'
 import { Exchange, type ExchangeCarrier } from './exchange.ts'
 import { EXTENSION_IDS } from './extension.ts'
 import { ExtensionChannel, type ExtensionOwner } from './extension-channel.ts'
 import type { Handshake } from './handshake.ts'
 import { HashChannel, type HashOwner } from './hash-channel.ts'
-import type { FileHashRange } from './hash-range.ts'
 import type { HashServer } from './hash-server.ts'
+import type { SessionSwarm } from './session-swarm.ts'
 import { TallyChannel, type TallyOwner } from './tally-channel.ts'
 import type { MetadataMessage } from './ut-metadata.ts'
 import * as wire from './wire.ts'
@@ -30,30 +29,6 @@ export const CLIENT_NAME = 'Tallyswarm 0.1.0'
 const KEEP_ALIVE_MS = 100_000
 const SILENCE_MS = 180_000
 const MEASURE_MS = 1_000
-
-/** What a session knows of its swarm, and tells it. */
-export type SessionSwarm = {
-  readonly settings: SwarmSettings
-  readonly digests: Digests
-  readonly pool: BlockPool
-  readonly listenPort: number
-  readonly tallyLinks: TallyLinkFactory | undefined
-  readonly transfer: SwarmTransfer | undefined
-  /** The info dictionary as served; undefined while unknown and for private shares (BEP 27). */
-  readonly infoBytes: Uint8Array | undefined
-  readonly hashServer: HashServer | undefined
-  nowMs(): number
-  /** BEP 6; empty where there is none. */
-  fastSetOf(session: PeerSession): readonly number[]
-  extensionsKnown(session: PeerSession): void
-  metadataMessage(session: PeerSession, message: MetadataMessage): void
-  /** `hashes` undefined: rejected. */
-  hashAnswer(session: PeerSession, range: FileHashRange, hashes: Uint8Array | undefined): void
-  /** The peer's wish changed, or what the tally allows it. */
-  interestChanged(): void
-  sourceClosed(session: PeerSession, reason: CloseReason): void
-  closed(session: PeerSession, code: string): void
-}
 
 export type SessionOptions = {
   readonly id: number
@@ -80,7 +55,7 @@ export class PeerSession implements WireSink, StreamOwner, Roles {
   lastUsefulMs: number
   writable = true
   metadataSentBytes = 0
-  readonly #swarm: SessionSwarm
+  readonly #swarm: SessionSwarm<PeerSession>
   readonly #decoder: WireDecoder
   #interestTold = false
   #lastReceivedMs: number
@@ -88,7 +63,7 @@ export class PeerSession implements WireSink, StreamOwner, Roles {
   #measuredMs: number
   #closed = false
 
-  constructor(options: SessionOptions, swarm: SessionSwarm) {
+  constructor(options: SessionOptions, swarm: SessionSwarm<PeerSession>) {
     const { stream, remote, local } = options
     this.options = options
     this.label = `${stream.remote.host}:${stream.remote.port}`
@@ -211,24 +186,6 @@ export class PeerSession implements WireSink, StreamOwner, Roles {
 
   message(message: wire.WireMessage): void {
     switch (message.type) {
-      case 'choke':
-      case 'unchoke':
-        this.exchange.choke(message.type === 'choke')
-        break
-      case 'interested':
-      case 'not-interested':
-        this.exchange.peerInterested = message.type === 'interested'
-        this.#interestTold = true
-        break
-      case 'have':
-        this.exchange.have(message.piece)
-        break
-      case 'bitfield':
-        this.exchange.setPieces(message.bytes)
-        break
-      case 'cancel':
-        this.exchange.upload?.cancel(message.piece, message.begin, message.length)
-        break
       case 'extended':
         this.extensions.receive(message.id, message.payload)
         break
@@ -244,7 +201,7 @@ export class PeerSession implements WireSink, StreamOwner, Roles {
       case 'port':
         break
       default:
-        this.exchange.fastMessage(message)
+        this.exchange.message(message)
     }
   }
 
@@ -296,6 +253,11 @@ export class PeerSession implements WireSink, StreamOwner, Roles {
     return this.#swarm.fastSetOf(this)
   }
 
+  /** Told once a chunk, however often the peer changes its mind. */
+  interestTold(): void {
+    this.#interestTold = true
+  }
+
   extensionsKnown(): void {
     this.exchange.limitRequests()
     if (this.extensions.speaks('tsw')) this.tally.start()
@@ -307,10 +269,6 @@ export class PeerSession implements WireSink, StreamOwner, Roles {
     this.#swarm.metadataMessage(this, message)
   }
 
-  tallyFrame(frame: Uint8Array): void {
-    this.tally.receiveFrame(frame)
-  }
-
   sendTally(frame: Uint8Array): void {
     this.extensions.sendTally(frame)
   }
@@ -319,22 +277,6 @@ export class PeerSession implements WireSink, StreamOwner, Roles {
     if (this.#closed) return
     this.exchange.upload?.pump()
     this.#swarm.interestChanged()
-  }
-
-  maySend(bytes: number): boolean {
-    return this.tally.maySend(bytes)
-  }
-
-  sent(piece: number, begin: number, length: number, payloadBytes: number): void {
-    this.tally.sent(piece, begin, length, payloadBytes)
-  }
-
-  verified(piece: number, begin: number, length: number, payloadBytes: number): void {
-    this.tally.verified(piece, begin, length, payloadBytes)
-  }
-
-  wasted(payloadBytes: number): void {
-    this.tally.wasted(payloadBytes)
   }
 
   pieceVerified(piece: number): void {

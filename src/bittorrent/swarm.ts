@@ -9,7 +9,6 @@
 import { assert } from '../base/assert.ts'
 import { toHex } from '../base/bytes.ts'
 import type { InfoHashV1, InfoHashV2 } from '../base/ids.ts'
-import { parseIp } from '../base/ip.ts'
 import type { Address, ByteStream, StreamOwner } from '../base/world.ts'
 import type { Share } from '../content/share.ts'
 import type { CloseReason } from '../transfer/source.ts'
@@ -25,23 +24,20 @@ import {
   type SwarmTransfer,
 } from './contract.ts'
 import { Dialing } from './dialing.ts'
-import { allowedFastSet } from './fast-set.ts'
+import { fastSetFor } from './fast-set.ts'
 import { encodeHandshake, type Handshake } from './handshake.ts'
 import type { FileHashRange } from './hash-range.ts'
 import { HashServer } from './hash-server.ts'
 import { Magnet } from './magnet.ts'
-import { PeerSession, type SessionSwarm } from './peer-session.ts'
+import { PeerSession } from './peer-session.ts'
 import { chokePeerOf, peerStatusOf } from './peer-status.ts'
-import { type MetadataMessage, metadataAnswer } from './ut-metadata.ts'
+import type { SessionSwarm } from './session-swarm.ts'
+import { answerMetadata, type MetadataMessage } from './ut-metadata.ts'
 
-/** BEP 6 proposes ten. */
-const FAST_SET_SIZE = 10
 /** Two seeds have nothing for each other. */
 const SEEDS_IDLE_MS = 15_000
-/** A copy of the metadata costs us its bytes: so many copies for one peer, and no more. */
-const METADATA_COPIES_MAX = 3
 
-export class TorrentSwarm implements Swarm, SessionSwarm {
+export class TorrentSwarm implements Swarm, SessionSwarm<PeerSession> {
   readonly settings: SwarmSettings
   readonly digests: SwarmParts['digests']
   readonly pool: SwarmParts['pool']
@@ -204,10 +200,8 @@ export class TorrentSwarm implements Swarm, SessionSwarm {
 
   fastSetOf({ options }: PeerSession): readonly number[] {
     const pieceCount = this.transfer?.share.layout.pieceCount ?? 0
-    const ip = parseIp(options.stream.remote.host)
-    if (ip?.length !== 4 || pieceCount === 0) return []
     const { infoHash } = options.local
-    return allowedFastSet({ ip, infoHash, pieceCount, size: FAST_SET_SIZE }, this.digests.sha1)
+    return fastSetFor(options.stream.remote.host, { infoHash, pieceCount }, this.digests.sha1)
   }
 
   extensionsKnown(session: PeerSession): void {
@@ -215,18 +209,8 @@ export class TorrentSwarm implements Swarm, SessionSwarm {
   }
 
   metadataMessage(session: PeerSession, message: MetadataMessage): void {
-    if (message.type !== 'request') {
-      this.#magnet.message(session, message, this.nowMs())
-      return
-    }
-    const info = this.infoBytes
-    const spent = info !== undefined && session.metadataSentBytes > METADATA_COPIES_MAX * info.length
-    const refused = info === undefined || spent || !session.writable
-    const answer = refused
-      ? ({ type: 'reject', piece: message.piece } as const)
-      : metadataAnswer(info, message.piece)
-    if (answer.type === 'data') session.metadataSentBytes += answer.bytes.length
-    session.extensions.sendMetadata(answer)
+    if (message.type === 'request') answerMetadata(session, message.piece, this.infoBytes)
+    else this.#magnet.message(session, message, this.nowMs())
   }
 
   hashAnswer(session: PeerSession, range: FileHashRange, hashes: Uint8Array | undefined): void {

@@ -52,8 +52,10 @@ function world({ input, fast = true, queueMax = 100, fastSet = [], read, allowan
       return state.writable
     },
     fail: (code) => failures.push(code),
-    maySend: (bytes) => state.sentBytes + bytes <= state.allowance,
-    sent: (_piece, _begin, _length, payloadBytes) => void (state.sentBytes += payloadBytes),
+    tally: {
+      maySend: (bytes) => state.sentBytes + bytes <= state.allowance,
+      sent: (_piece, _begin, _length, payloadBytes) => void (state.sentBytes += payloadBytes),
+    },
   }
   const { reader } = seedOf(made)
   const counted: ShareReader = {

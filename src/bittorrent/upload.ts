@@ -7,10 +7,12 @@
  * @module
  */
 import { DecodeError } from '../base/errors.ts'
-import { BLOCK_BYTES, type Layout } from '../content/layout.ts'
+import type { Layout } from '../content/layout.ts'
 import { Rate } from '../transfer/rate.ts'
 import type { ShareReader } from '../transfer/reader.ts'
 import { type BlockPool, LARGE_RUN_BLOCKS, type RunBuffer, SMALL_RUN_BLOCKS } from './block-pool.ts'
+import { type Run, viewsOf } from './run.ts'
+import type { TallyChannel } from './tally-channel.ts'
 import * as wire from './wire.ts'
 
 /** Reads and writes under way for one peer. */
@@ -29,19 +31,7 @@ export type UploadCarrier = {
   /** False while too much waits in the socket. */
   readonly writable: boolean
   fail(code: string): void
-  /** Whether the tally allows this much more payload now. */
-  maySend(bytes: number): boolean
-  sent(piece: number, begin: number, length: number, payloadBytes: number): void
-}
-
-type Run = {
-  readonly buffer: RunBuffer
-  /** (piece, begin, length) of each block. */
-  readonly blocks: readonly number[]
-  readonly bytes: number
-  /** Without headers. */
-  readonly payload: number
-  ready: boolean
+  readonly tally: Pick<TallyChannel, 'maySend' | 'sent'>
 }
 
 export class Upload {
@@ -148,7 +138,7 @@ export class Upload {
   pump(): void {
     while (!this.#closed && this.#underWay < RUNS_MAX && this.#live > 0 && this.#carrier.writable) {
       while (this.#queue[this.#at + 2] === 0) this.#at += 3
-      if (!this.#carrier.maySend(this.#unsentBytes + this.#queue[this.#at + 2]!)) {
+      if (!this.#carrier.tally.maySend(this.#unsentBytes + this.#queue[this.#at + 2]!)) {
         this.heldSinceMs ??= this.#carrier.nowMs()
         return
       }
@@ -221,7 +211,7 @@ export class Upload {
       const payloadBytes = this.#layout.payloadBytesIn(piece, begin, length)
       this.sentBytes += payloadBytes
       this.rate.add(payloadBytes)
-      this.#carrier.sent(piece, begin, length, payloadBytes)
+      this.#carrier.tally.sent(piece, begin, length, payloadBytes)
     }
   }
 
@@ -247,7 +237,8 @@ export class Upload {
       const start = piece * pieceLength + begin
       const fits = bytes + wire.PIECE_HEADER_BYTES + length <= buffer.bytes.length
       if (blocks.length > 0) {
-        if (start !== next || !fits || !this.#carrier.maySend(this.#unsentBytes + payload + length)) break
+        if (start !== next || !fits || !this.#carrier.tally.maySend(this.#unsentBytes + payload + length))
+          break
       }
       wire.writePieceHeader(buffer.bytes, bytes, [piece, begin, length])
       blocks.push(piece, begin, length)
@@ -304,19 +295,4 @@ export class Upload {
     if (!this.#carrier.fast || blocks.length === 0) return
     this.#carrier.send(wire.encodeTriples(wire.REJECT, Int32Array.from(blocks), blocks.length / 3))
   }
-}
-
-/** Where the payload of each block of a run goes. */
-function viewsOf({ buffer, blocks }: Run): readonly Uint8Array[] {
-  const views: Uint8Array[] = []
-  let at = 0
-  for (let i = 2; i < blocks.length; i += 3) {
-    const length = blocks[i]!
-    at += wire.PIECE_HEADER_BYTES
-    const ready = buffer.views[views.length]
-    const usable = length === BLOCK_BYTES && ready?.byteOffset === buffer.bytes.byteOffset + at
-    views.push(usable ? ready : buffer.bytes.subarray(at, at + length))
-    at += length
-  }
-  return views
 }

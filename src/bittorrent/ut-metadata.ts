@@ -56,6 +56,26 @@ export function metadataAnswer(info: Uint8Array, piece: number): MetadataMessage
   return { type: 'data', piece, totalBytes: info.length, bytes }
 }
 
+/** A copy of the metadata costs us its bytes: so many copies for one peer, and no more (our limit). */
+const COPIES_MAX = 3
+
+/** Serves a request. Rejects while there is nothing to serve, when the peer had its copies, or does not read them. */
+export function answerMetadata(
+  asker: {
+    metadataSentBytes: number
+    readonly writable: boolean
+    readonly extensions: { sendMetadata(message: MetadataMessage): void }
+  },
+  piece: number,
+  info: Uint8Array | undefined,
+): void {
+  const spent = asker.metadataSentBytes >= COPIES_MAX * (info?.length ?? 0)
+  const refused = info === undefined || spent || !asker.writable
+  const answer = refused ? ({ type: 'reject', piece } as const) : metadataAnswer(info, piece)
+  if (answer.type === 'data') asker.metadataSentBytes += answer.bytes.length
+  asker.extensions.sendMetadata(answer)
+}
+
 /**
  * One copy of the info dictionary, all of it from one peer: who lies about it is known by the hash alone.
  * Memory grows with what arrived, not with what was announced.

@@ -39,7 +39,7 @@ export const REQUEST_BYTES = 17
 /** Longest block we serve or read. Ours are 16 KiB; some clients ask for more (our limit). */
 export const WIRE_BLOCK_BYTES_MAX = 1 << 17
 
-export type PlainKind = 'keep-alive' | 'choke' | 'unchoke' | 'interested' | 'not-interested'
+export type PlainKind = 'choke' | 'unchoke' | 'interested' | 'not-interested'
 
 /** Those of BEP 6. `suggest` and `allowed-fast` are advice. */
 export type FastMessage =
@@ -47,13 +47,18 @@ export type FastMessage =
   | { readonly type: 'suggest' | 'allowed-fast'; readonly piece: number }
   | { readonly type: 'reject'; readonly piece: number; readonly begin: number; readonly length: number }
 
-/** A message other than `request` and `piece`, which pass through the sink without an object. Bytes are views. */
-export type WireMessage =
+/** What two peers tell each other about pieces and wishes. */
+export type ExchangeMessage =
   | { readonly type: PlainKind }
   | FastMessage
   | { readonly type: 'have'; readonly piece: number }
   | { readonly type: 'bitfield'; readonly bytes: Uint8Array }
   | { readonly type: 'cancel'; readonly piece: number; readonly begin: number; readonly length: number }
+
+/** A message other than `request` and `piece`, which pass through the sink without an object. Bytes are views. */
+export type WireMessage =
+  | ExchangeMessage
+  | { readonly type: 'keep-alive' }
   | { readonly type: 'port'; readonly port: number }
   | { readonly type: 'extended'; readonly id: number; readonly payload: Uint8Array }
   | { readonly type: 'hash-request' | 'hash-reject'; readonly range: FileHashRange }
