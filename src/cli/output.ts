@@ -6,7 +6,9 @@
 import { codeOf, messageOf } from '../base/errors.ts'
 
 /** bigint as decimal strings, bytes as hex: what JSON cannot hold by itself. */
-function plain(_key: string, value: unknown): unknown {
+function plain(this: Record<string, unknown>, key: string, given: unknown): unknown {
+  const raw = this[key] // a Buffer comes as its own JSON form otherwise
+  const value = raw instanceof Uint8Array ? raw : given
   if (typeof value === 'bigint') return value.toString()
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
   if (value instanceof Map) return Object.fromEntries(value)

@@ -216,10 +216,11 @@ async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
 export async function openTallyStore(path: string, parts: { nowS: () => number }): Promise<TallyFileStore> {
   await mkdir(dirname(path), { recursive: true })
   const table = new SessionTable()
-  const file = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+  const read = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return new Uint8Array(0)
     throw error
   })
+  const file = new Uint8Array(read) // plain: what is read lives on, and a Buffer's slice and JSON are not an array's
   const head = file.subarray(0, MAGIC.length)
   if (!bytesEqual(head, MAGIC.subarray(0, head.length))) {
     throw new CodedError('TALLY_STORE_FORMAT', `${path} is not a tally journal`)
