@@ -58,7 +58,7 @@ export class FieldReader {
     if (!bytesEqual(bytes.subarray(0, TAG_BYTES), expected.tag)) {
       throw new DecodeError('WRONG_TAG', 'the document has another tag')
     }
-    this.#bytes = bytes
+    this.#bytes = new Uint8Array(bytes) // a Buffer's slices would be views
     this.#offset = TAG_BYTES
   }
 

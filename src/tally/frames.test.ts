@@ -49,6 +49,13 @@ test('every frame survives the wire, within the bound', () => {
   }
 })
 
+test('what was decoded does not change when the receive buffer is used again', () => {
+  const buffer = Buffer.from(encodeFrame(frames[0]!))
+  const frame = decodeFrame(buffer)
+  buffer.fill(0xff)
+  deepEqual(frame, frames[0])
+})
+
 test('a HELLO is laid out as documented', () => {
   const bytes = encodeFrame(frames[0]!)
   equal(bytes.length, 1 + 1 + 1 + 16 + 32 + 1)

@@ -142,7 +142,7 @@ class FrameReader {
   #offset = 1
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes
+    this.#bytes = new Uint8Array(bytes) // a Buffer's slices would be views
   }
 
   take(length: number): Uint8Array {

@@ -51,8 +51,9 @@ export function encodeTallyRecord({ tally, signature, payment, added }: TallyRec
   return concatBytes(Uint8Array.of(TALLY), tally, signature, length, paid, encodeRuns(added))
 }
 
-/** @throws {DecodeError<'RECORD_KIND' | 'RECORD_LENGTH' | …>} */
-export function decodeRecord(bytes: Uint8Array): JournalRecord {
+/** Its byte fields are copies. @throws {DecodeError<'RECORD_KIND' | 'RECORD_LENGTH' | …>} */
+export function decodeRecord(given: Uint8Array): JournalRecord {
+  const bytes = new Uint8Array(given) // a Buffer's slices would be views
   switch (bytes[0]) {
     case SESSION:
       return { kind: 'session', record: readSession(bytes) }
