@@ -1,5 +1,6 @@
 // Goal: what was downloaded is on the disk byte for byte, under its final name, whatever the torrent's kind.
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
@@ -180,6 +181,16 @@ for (const [what, plant] of [
     deepEqual(readdirSync(outside.path), [])
   })
 }
+
+test('a named pipe in place of a file is not written to, and does not hang', async () => {
+  using source = tempFolder()
+  await using bench = new Bench()
+  const sample = await createSample(source.path, { x: 100_000 }, { version: 'v1' })
+  await using download = await bench.open(sample.share)
+  execFileSync('mkfifo', [join(bench.outputFolder, 'x.tsw-part')])
+  await feed(download, sample, { until: () => download.status().state === 'paused' })
+  ok(download.status().message.includes('not a regular file'), download.status().message)
+})
 
 test('a wrong cid leaves the final name unwritten', async () => {
   using source = tempFolder()

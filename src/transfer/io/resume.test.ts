@@ -3,6 +3,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
+  appendFileSync,
   existsSync,
   readdirSync,
   readFileSync,
@@ -155,6 +156,17 @@ test('without a journal, what is in the part is hashed and kept', async () => {
   await feed(download, sample)
   await download.finished
   deepEqual(bench.read('album', 'b.bin'), sample.contents.get('b.bin'))
+})
+
+test('a part that is too long is cut before it gets the final name', async () => {
+  using source = tempFolder()
+  await using bench = new Bench()
+  const sample = await halfDone(bench, source.path)
+  appendFileSync(join(bench.outputFolder, 'album.tsw-part', 'a.bin'), new Uint8Array(500_000))
+  await using download = await bench.open(sample.share)
+  await feed(download, sample)
+  await download.finished
+  deepEqual(bench.read('album', 'a.bin'), sample.contents.get('a.bin'))
 })
 
 test('a journal of any bytes is read without error, and only whole true records are believed', async () => {
