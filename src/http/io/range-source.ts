@@ -250,15 +250,17 @@ export class HttpRangeSource implements RangeSource {
   async #recover(error: unknown, lane: Lane): Promise<void> {
     const failed = error instanceof RequestFailed ? error : undefined
     const decision = this.#failures.decide(error, failed?.refusal, this.#parts.random.fraction())
-    if (decision.kind === 'wait') await this.#pause(decision.ms, lane)
+    if (decision.kind === 'missing') this.#miss(failed!)
     else if (decision.kind === 'end') this.#end({ code: 'failed', cause: decision.code })
-    else this.#miss(failed!)
+    else await this.#pause(decision.ms, lane, failed?.refusal.remedy === 'choked')
   }
 
-  async #pause(ms: number, lane: Lane): Promise<void> {
+  /** A lane that is choked goes on as soon as its link has signed for something. */
+  async #pause(ms: number, lane: Lane, choked: boolean): Promise<void> {
     lane.pausing = true
     this.#updateReady()
-    await sleep(ms, undefined, { signal: this.#abort.signal }).catch(() => undefined)
+    const pause = sleep(ms, undefined, { signal: this.#abort.signal }).catch(() => undefined)
+    await Promise.race([pause, choked ? lane.greeting?.session?.settled(ms) : undefined].filter(Boolean))
     lane.pausing = false
     this.#updateReady()
   }
