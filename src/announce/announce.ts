@@ -1,5 +1,6 @@
 /**
- * What a peer tells a tracker and what it hears back, whatever the wire: the values behind the HTTP and UDP codecs.
+ * What a peer tells a tracker and what it hears back, whatever the wire: the values behind the HTTP and UDP
+ * codecs.
  *
  * Source: BEP 3 ("Trackers"), 7, 15, 21, 23, 24, 31, 48.
  *
@@ -65,7 +66,10 @@ export const REASON_CHARS_MAX = 256
 
 const lossyText = new TextDecoder('utf-8')
 
-/** Text for people from bytes of a stranger: cut, and without characters that could drive a terminal or hide text. */
+/**
+ * Text for people from bytes of a stranger: cut, and without characters that could drive a terminal or hide
+ * text.
+ */
 export function reasonText(bytes: Uint8Array): string {
   const text = lossyText.decode(bytes.subarray(0, 4 * REASON_CHARS_MAX))
   return text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ').slice(0, REASON_CHARS_MAX)

@@ -1,9 +1,10 @@
 /**
  * HTTP announce and scrape requests: the query of a GET.
  *
- * Source: BEP 3 ("Trackers"), 7 (`key`), 21 (`paused`), 23 (`compact`, `no_peer_id`), 48 (scrape). The `ip`, `ipv4`
- * and `ipv6` parameters are not read: whoever could set them could point a swarm at somebody else, and BEP 7 now
- * discourages them. A parameter we know may come once (`info_hash` of a scrape apart); others are ignored.
+ * Source: BEP 3 ("Trackers"), 7 (`key`), 21 (`paused`), 23 (`compact`, `no_peer_id`), 48 (scrape). The `ip`,
+ * `ipv4` and `ipv6` parameters are not read: whoever could set them could point a swarm at somebody else, and
+ * BEP 7 now discourages them. A parameter we know may come once (`info_hash` of a scrape apart); others are
+ * ignored.
  *
  * @module
  */
@@ -130,7 +131,8 @@ export function formatAnnounceQuery(request: HttpAnnounceRequest): string {
 /**
  * The info hashes of a scrape, each once; none means "all", which is for the tracker to refuse.
  *
- * @throws {DecodeError<'QUERY_LENGTH' | 'QUERY_FIELDS' | 'BAD_ESCAPE' | 'NOT_BYTES' | 'PARAMETER_LENGTH' | 'HASHES_COUNT'>}
+ * @throws {DecodeError<'QUERY_LENGTH' | 'QUERY_FIELDS' | 'BAD_ESCAPE' | 'NOT_BYTES' | 'PARAMETER_LENGTH'
+ *   | 'HASHES_COUNT'>}
  */
 export function parseScrapeQuery(query: string, hashesMax = SCRAPE_HASHES_MAX): Uint8Array[] {
   const hashes = new Map<string, Uint8Array>()

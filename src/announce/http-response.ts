@@ -1,9 +1,9 @@
 /**
  * HTTP tracker responses: a bencoded dictionary.
  *
- * Source: BEP 3 ("Trackers"), 7 (`peers6`), 21 (`downloaders`), 23 (compact `peers`), 24 (`external ip`),
- * 31 (`retry in`), 48 (`files`). Peers named by anything but an IP address are left out: a tracker that could make
- * us resolve names could make us ask for any name.
+ * Source: BEP 3 ("Trackers"), 7 (`peers6`), 21 (`downloaders`), 23 (compact `peers`), 24 (`external ip`), 31
+ * (`retry in`), 48 (`files`). Peers named by anything but an IP address are left out: a tracker that could
+ * make us resolve names could make us ask for any name.
  *
  * @module
  */
@@ -43,7 +43,7 @@ const open = (bytes: Uint8Array) => decodeBencodeDict(bytes, { lenientKeys: true
 /**
  * Reads the answer to an announce; at most `peersMax` peers per list are kept.
  *
- * @throws {DecodeError<BencodeErrorCode | 'FIELD_TYPE' | 'FIELD_RANGE' | 'PEERS_LENGTH'>}
+ * @throws {DecodeError<BencodeErrorCode | 'FIELD_TYPE' | 'FIELD_RANGE' | 'FIELD_MISSING' | 'PEERS_LENGTH'>}
  */
 export function decodeAnnounceResponse(
   bytes: Uint8Array,
@@ -137,7 +137,8 @@ export function encodeFailure({ reason, retryInS }: AnnounceFailure): Uint8Array
 }
 
 /**
- * Reads the answer to a scrape of these hashes: figures by info hash in hex; swarms not asked for are not read.
+ * Reads the answer to a scrape of these hashes: figures by info hash in hex; swarms not asked for are not
+ * read.
  *
  * @throws {DecodeError<BencodeErrorCode | 'FIELD_TYPE' | 'FIELD_RANGE' | 'FIELD_MISSING'>}
  */

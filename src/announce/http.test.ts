@@ -1,4 +1,5 @@
-// Goal: read what real clients and trackers send, raw bytes included; agree with BEP 7, 23 and 48; name every fault.
+// Goal: read what real clients and trackers send, raw bytes included; agree with BEP 7, 23 and 48; name every
+// fault.
 import { deepEqual, equal, throws } from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -51,8 +52,10 @@ test('refuses a query: each code', () => {
 })
 
 // As transmission 3 and libtorrent 2 send it, down to the case of escapes.
-const hashText = '%12%f1%a6%bd+%00%20%FF%2a~zzzzzzzzzzz'
-const announceQuery = `info_hash=${hashText.slice(0, -1)}&peer_id=-TR3000-abcdefghijkl&port=51413&uploaded=0&downloaded=0&left=262144&numwant=80&key=1C0FFEE5&compact=1&supportcrypto=1&event=started`
+const hashText = '%12%f1%a6%bd+%00%20%FF%2a~zzzzzzzzzz'
+const announceQuery =
+  `info_hash=${hashText}&peer_id=-TR3000-abcdefghijkl&port=51413&uploaded=0&downloaded=0&left=262144` +
+  '&numwant=80&key=1C0FFEE5&compact=1&supportcrypto=1&event=started'
 
 test('reads an announce of a stock client', () => {
   const { infoHash, peerId, ...rest } = parseAnnounceQuery(announceQuery)

@@ -1,9 +1,10 @@
 /**
  * Query strings as trackers use them: values are raw bytes, not text.
  *
- * Source: RFC 3986, 2.1 and 2.3; BEP 3 ("info_hash"). `+` is a plus sign and never a space, unlike in HTML forms:
- * clients escape each byte of a hash on its own, and those that leave `+` unescaped mean the byte 0x2b. An unescaped
- * character above 0x7f is read as the byte of that number (Node's own server refuses such requests before us).
+ * Source: RFC 3986, 2.1 and 2.3; BEP 3 ("info_hash"). `+` is a plus sign and never a space, unlike in HTML
+ * forms: clients escape each byte of a hash on its own, and those that leave `+` unescaped mean the byte
+ * 0x2b. An unescaped character above 0x7f is read as the byte of that number (Node's own server refuses such
+ * requests before us).
  *
  * @module
  */

@@ -43,7 +43,10 @@ export function decodeUrlData(options: Uint8Array, urlDataBytesMax: number): Uin
   return concatBytes(...parts)
 }
 
-/** Options that carry `urlData`; none for an empty one, as a packet without options is what every tracker reads. */
+/**
+ * Options that carry `urlData`; none for an empty one, as a packet without options is what every tracker
+ * reads.
+ */
 export function encodeUrlData(urlData: Uint8Array): Uint8Array {
   const parts: Uint8Array[] = []
   for (let at = 0; at < urlData.length; at += DATA_BYTES_MAX) {

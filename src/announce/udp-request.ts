@@ -1,8 +1,8 @@
 /**
  * UDP tracker requests: connect, announce, scrape.
  *
- * Source: BEP 15; BEP 41 for what follows byte 98 of an announce. Integers are big-endian; bytes after the known
- * ones are ignored.
+ * Source: BEP 15; BEP 41 for what follows byte 98 of an announce. Integers are big-endian; bytes after the
+ * known ones are ignored.
  *
  *   connect            announce                                          scrape
  *   0   8 protocolId   0  8 connectionId   72 8 uploaded                 0   8  connectionId
@@ -43,7 +43,9 @@ export type UdpRequestLimits = { readonly urlDataBytesMax: number; readonly hash
 export const UDP_REQUEST_LIMITS: UdpRequestLimits = { urlDataBytesMax: 1024, hashesMax: 74 }
 
 export const UDP_ACTIONS = { connect: 0, announce: 1, scrape: 2, error: 3 } as const
-/** A client may use a connection id this long after receiving it; a tracker takes it twice as long (BEP 15). */
+/**
+ * A client may use a connection id this long after receiving it; a tracker takes it twice as long (BEP 15).
+ */
 export const CONNECTION_ID_CLIENT_TTL_MS = 60_000
 
 const PROTOCOL_ID = 0x417_2710_1980n

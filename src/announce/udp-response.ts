@@ -1,9 +1,9 @@
 /**
  * UDP tracker responses: connect, announce, scrape, error.
  *
- * Source: BEP 15. Integers are big-endian. An announce response to an IPv6 packet has the same form with addresses
- * of 16 bytes, and nothing in the packet says so: the reader must know. A cut-off last entry is ignored, as "do not
- * expect packets to be exactly of a certain size" allows.
+ * Source: BEP 15. Integers are big-endian. An announce response to an IPv6 packet has the same form with
+ * addresses of 16 bytes, and nothing in the packet says so: the reader must know. A cut-off last entry is
+ * ignored, as "do not expect packets to be exactly of a certain size" allows.
  *
  *   connect             announce                   scrape                   error
  *   0 4 action 0        0  4 action 1              0 4 action 2             0 4 action 3

@@ -1,9 +1,10 @@
 /**
  * How far an IP address reaches, so that a URL from a stranger cannot point us at our own machine or network.
  *
- * Source: IANA special-purpose address registries (RFC 6890 and its updates); RFC 4291, 6052 (NAT64), 3056 (6to4),
- * 5214 (ISATAP), 8215. Addresses that carry an IPv4 address are judged by that address too. Resolve a name first,
- * check every address, then connect to the checked address itself: a name may resolve differently next time.
+ * Source: IANA special-purpose address registries (RFC 6890 and its updates); RFC 4291, 6052 (NAT64), 3056
+ * (6to4), 5214 (ISATAP), 8215. Addresses that carry an IPv4 address are judged by that address too. Resolve a
+ * name first, check every address, then connect to the checked address itself: a name may resolve differently
+ * next time.
  *
  * @module
  */

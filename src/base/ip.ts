@@ -72,7 +72,10 @@ export function formatIp(bytes: Uint8Array): string {
   return `${hex(values.slice(0, start))}::${hex(values.slice(start + length))}`
 }
 
-/** The 4 bytes inside `::ffff:a.b.c.d` (how a dual-stack socket names an IPv4 peer); other addresses as they are. */
+/**
+ * The 4 bytes inside `::ffff:a.b.c.d` (how a dual-stack socket names an IPv4 peer); other addresses as they
+ * are.
+ */
 function unmapIp(bytes: Uint8Array): Uint8Array {
   const mapped =
     bytes.length === 16 &&
@@ -82,7 +85,9 @@ function unmapIp(bytes: Uint8Array): Uint8Array {
   return mapped ? bytes.subarray(12) : bytes
 }
 
-/** One spelling per address, as sockets' addresses need to be compared: no zone, IPv4 not mapped, RFC 5952. */
+/**
+ * One spelling per address, as sockets' addresses need to be compared: no zone, IPv4 not mapped, RFC 5952.
+ */
 export function canonicalIp(text: string): string | undefined {
   const bytes = parseIp(text.split('%', 1)[0]!)
   return bytes === undefined ? undefined : formatIp(unmapIp(bytes))

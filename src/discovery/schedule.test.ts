@@ -1,4 +1,5 @@
-// Goal: never earlier than a tracker asks, never never; later after each failure; tiers as BEP 12 orders them.
+// Goal: never earlier than a tracker asks, never never; later after each failure; tiers as BEP 12 orders
+// them.
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -80,7 +81,7 @@ test('a shuffle loses nothing', () => {
   )
 })
 
-test('events: started until heard, completed once and only after a start with something left, paused while partial', () => {
+test('events: started until heard, completed once and if something was left, paused while partial', () => {
   const [standing] = newTracker('udp://t.example:1', [new Uint8Array(20)]).standings
   const progress = { uploaded: 0, downloaded: 0, left: 1 }
   const answer = { intervalS: 1, peers: [] }

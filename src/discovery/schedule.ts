@@ -7,13 +7,18 @@
  */
 
 export type ScheduleSettings = {
-  /** A tracker that asks for less is hammered by nobody, one that asks for more is heard again the same day. */
+  /**
+   * A tracker that asks for less is hammered by nobody, one that asks for more is heard again the same day.
+   */
   readonly intervalMinMs: number
   readonly intervalMaxMs: number
   /** After the first failure; doubled after each further one. */
   readonly retryMinMs: number
   readonly retryMaxMs: number
-  /** Share of a wait that chance adds, so that clients started together do not stay together. Never subtracted. */
+  /**
+   * Share of a wait that chance adds, so that clients started together do not stay together. Never
+   * subtracted.
+   */
   readonly jitter: number
 }
 
@@ -40,7 +45,9 @@ export function minIntervalMs({ intervalS, minIntervalS }: Intervals, settings: 
   return Math.min(Math.max(wantedMs, settings.intervalMinMs), settings.intervalMaxMs)
 }
 
-/** Wait after the `failures`th failure in a row (from 1). What the tracker itself said counts if it is longer. */
+/**
+ * Wait after the `failures`th failure in a row (from 1). What the tracker itself said counts if it is longer.
+ */
 export function retryMs(
   failures: number,
   retryInS: number | undefined,

@@ -1,8 +1,8 @@
 /**
  * The order in which trackers are tried.
  *
- * Source: BEP 12, "Order of Processing": tiers in order, each shuffled once, a tracker that answers moves to the
- * front of its tier.
+ * Source: BEP 12, "Order of Processing": tiers in order, each shuffled once, a tracker that answers moves to
+ * the front of its tier.
  *
  * @module
  */

@@ -47,7 +47,10 @@ const bad = (why: string) => new DecodeError('TRACKER_URL', `the tracker URL ${w
 export const withQuery = (pathAndQuery: string, query: string): string =>
   `${pathAndQuery}${pathAndQuery.includes('?') ? '&' : '?'}${query}`
 
-/** The path for scrapes: the last part must begin with `announce` (BEP 48 and custom); undefined when it does not. */
+/**
+ * The path for scrapes: the last part must begin with `announce` (BEP 48 and custom); undefined when it does
+ * not.
+ */
 export function scrapePath(pathAndQuery: string): string | undefined {
   const [path = '', ...query] = pathAndQuery.split('?')
   const slash = path.lastIndexOf('/') + 1

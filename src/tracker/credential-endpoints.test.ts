@@ -1,4 +1,5 @@
-// Goal: a member registers, binds and gets a credential over HTTP from the real authority; refusals keep their reason.
+// Goal: a member registers, binds and gets a credential over HTTP from the real authority; refusals keep
+// their reason.
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
 import { scopeId, shareId } from '../base/ids.ts'

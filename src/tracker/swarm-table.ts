@@ -1,11 +1,12 @@
 /**
  * Who is in which swarm: the state of an announce server, without any input or output.
  *
- * Source: BEP 3, 7, 15, 21, 23, 48. A peer is known by its peer id and its secret `key`; without a key by its peer
- * id and address, so nobody can stop or overwrite another by its public peer id. An address and port belongs to the
- * peer that claimed it last. Counts are of live peers; each is counted as downloaded once.
+ * Source: BEP 3, 7, 15, 21, 23, 48. A peer is known by its peer id and its secret `key`; without a key by its
+ * peer id and address, so nobody can stop or overwrite another by its public peer id. An address and port
+ * belongs to the peer that claimed it last. Counts are of live peers; each is counted as downloaded once.
  *
- * This is the small table for the demo and for tests; the full tracker (accounts, policy, shards) replaces it.
+ * This is the small table for the demo and for tests; the full tracker (accounts, policy, shards) replaces
+ * it.
  *
  * @module
  */
@@ -107,7 +108,10 @@ export class SwarmTable {
     return swarm.figures()
   }
 
-  /** Forgets silent peers of all swarms; call now and then, since a swarm nobody asks for does not expire itself. */
+  /**
+   * Forgets silent peers of all swarms; call now and then, since a swarm nobody asks for does not expire
+   * itself.
+   */
   expire(nowMs: number): void {
     for (const [name, swarm] of this.#swarms) {
       swarm.expire(nowMs)
@@ -198,7 +202,9 @@ class Swarm {
     return undefined
   }
 
-  /** Up to `count` random endpoints of these families, never the asker's own; seeds are of no use to seeds. */
+  /**
+   * Up to `count` random endpoints of these families, never the asker's own; seeds are of no use to seeds.
+   */
   sample(
     count: number,
     families: readonly AddressBytes[],

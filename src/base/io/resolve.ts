@@ -1,5 +1,6 @@
 /**
- * Names to addresses that we may connect to: resolve, check every address, then connect to the address itself.
+ * Names to addresses that we may connect to: resolve, check every address, then connect to the address
+ * itself.
  *
  * Connecting to the checked address and not to the name is what defeats a name that resolves differently the
  * second time ("DNS rebinding").
@@ -18,8 +19,8 @@ const systemLookup: Lookup = async (host) =>
   (await lookup(host, { all: true, order: 'verbatim' })).map(({ address }) => address)
 
 /**
- * The addresses within reach of a name or IP literal (without brackets), in the resolver's order, at least one.
- * Rejects with CodedError `RESOLVE_FAILED` or `ADDRESS_REFUSED`.
+ * The addresses within reach of a name or IP literal (without brackets), in the resolver's order, at least
+ * one. Rejects with CodedError `RESOLVE_FAILED` or `ADDRESS_REFUSED`.
  */
 export async function resolveHost(
   host: string,

@@ -1,8 +1,9 @@
 /**
- * One announce or scrape to one tracker URL, over whatever wire the URL names. Shared by all torrents of a node.
+ * One announce or scrape to one tracker URL, over whatever wire the URL names. Shared by all torrents of a
+ * node.
  *
- * Source: BEP 3, 15, 48; BEP 7, "Tracker Hostname Resolution": a name with addresses of both families is announced
- * to over both, with the same key.
+ * Source: BEP 3, 15, 48; BEP 7, "Tracker Hostname Resolution": a name with addresses of both families is
+ * announced to over both, with the same key.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * Client of an authority over HTTP: register an identity, bind swarm keys, fetch credentials.
  *
- * Source: design section 3; the endpoints are listed in `tracker/credential-endpoints.ts`. Documents are opaque bytes
- * here: who asked for a credential must verify it before use.
+ * Source: design section 3; the endpoints are listed in `tracker/credential-endpoints.ts`. Documents are
+ * opaque bytes here: who asked for a credential must verify it before use.
  *
  * @module
  */
@@ -25,7 +25,10 @@ type SignedDocument = { readonly document: Uint8Array; readonly signature: Uint8
 /** `reason` is the authority's own: see `tally/authority.ts`. */
 type AuthorityOutcome<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly reason: string }
 
-/** All reject with CodedError of the exchange, or DecodeError<'AUTHORITY_ANSWER'> for an answer of another shape. */
+/**
+ * All reject with CodedError of the exchange, or DecodeError<'AUTHORITY_ANSWER'> for an answer of another
+ * shape.
+ */
 export type CredentialClient = {
   authority(signal: AbortSignal): Promise<{ readonly scope: Uint8Array; readonly key: Uint8Array }>
   /** `identity-taken` means registered before: the proof of possession was checked first. */

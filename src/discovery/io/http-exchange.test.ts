@@ -131,7 +131,7 @@ test('a name that leads inside is refused before anything is sent', async () => 
   equal(server.heads.length, 0)
 })
 
-test('the name is resolved once and stands in the Host header; the connection goes to the checked address', async () => {
+test('a name is resolved once and stands in the Host header; the checked address is called', async () => {
   await using server = await raw(() => ok(''))
   const url = new URL(`http://tracker.example:${server.port}/a?info_hash=%00%FF+`)
   const answers = [['127.0.0.1'], ['127.0.0.2']]

@@ -1,8 +1,9 @@
 /**
  * One bounded HTTP exchange over node:http, with few headers and a checked address.
  *
- * Node's `fetch` is not used: it sends headers (`Sec-Fetch-Mode`, `Accept-Language`) that private trackers refuse.
- * Bounds: redirects, header and body bytes (also after decompression), and time for all of it together.
+ * Node's `fetch` is not used: it sends headers (`Sec-Fetch-Mode`, `Accept-Language`) that private trackers
+ * refuse. Bounds: redirects, header and body bytes (also after decompression), and time for all of it
+ * together.
  *
  * @module
  */

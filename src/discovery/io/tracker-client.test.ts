@@ -1,4 +1,5 @@
-// Goal: announce truthfully, in the order and at the times the specs ask, to good trackers and around bad ones.
+// Goal: announce truthfully, in the order and at the times the specs ask, to good trackers and around bad
+// ones.
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
@@ -135,7 +136,7 @@ test('a hybrid torrent is announced under both hashes', async () => {
   ])
 })
 
-test('tiers: dead trackers are passed over, each tier in turn, and the one that answers comes first in its tier', async () => {
+test('tiers: dead trackers are passed over, and the one that answers comes first in its tier', async () => {
   await using tracker = await newTracker()
   await using announcer = newAnnouncer()
   const [good] = tracker.announceUrls.http
@@ -189,7 +190,7 @@ async function scripted(answer: (request: IncomingMessage, index: number) => Uin
   }
 }
 
-test('an announce has exact numbers, the least of headers, the passkey, and the tracker id it was given', async () => {
+test('an announce has exact numbers, few headers, the passkey, and the tracker id it was given', async () => {
   await using tracker = await scripted(() =>
     encodeBencode({ interval: 0, peers: '', 'tracker id': utf8('\u0000id') }),
   )
@@ -222,7 +223,7 @@ test('an announce has exact numbers, the least of headers, the passkey, and the 
   ok(rawHeaders.includes('Tallyswarm/0.1.0'))
 })
 
-test('a refusal is shown and retried later; "never" means never; a torrent that was whole is not "completed"', async () => {
+test('refusals are shown and retried, "never" means never, the whole is not "completed"', async () => {
   await using later = await scripted((_, index) =>
     encodeBencode(index === 0 ? { 'failure reason': 'busy' } : { interval: 0, peers: '' }),
   )
@@ -246,7 +247,7 @@ test('a refusal is shown and retried later; "never" means never; a torrent that 
   )
 })
 
-test('a tracker that never answers holds up neither the next one nor our end; it is told "stopped" as it may know us', async () => {
+test('a silent tracker holds up neither the next one nor our end, and is told "stopped" too', async () => {
   await using hole = await scripted(() => undefined)
   await using tracker = await newTracker()
   await using announcer = newAnnouncer()
@@ -264,7 +265,7 @@ test('a tracker that never answers holds up neither the next one nor our end; it
   equal(parseAnnounceQuery(hole.query(hole.requests.length - 1)).event, 'stopped')
 })
 
-test('peers in our own network are believed of a tracker in it only, and metadata services of none', async () => {
+test('only a tracker in our own network may name peers in it, and none a metadata service', async () => {
   const peers = ['127.0.0.1', '10.0.0.1', '169.254.169.254', '224.0.0.1', '8.8.8.8'].map((ip) => ({
     ip,
     port: 1,

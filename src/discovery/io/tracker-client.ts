@@ -1,8 +1,8 @@
 /**
  * Keeps one torrent announced: tiers, events, intervals, retries, and a last "stopped".
  *
- * Source: BEP 3 (events, intervals), 7 (`key`), 12 (tiers), 21 (`paused`), 31 (`retry in`), 52 (a hybrid torrent is
- * announced under both its hashes). One tracker at a time, as BEP 12 and 27 ask.
+ * Source: BEP 3 (events, intervals), 7 (`key`), 12 (tiers), 21 (`paused`), 31 (`retry in`), 52 (a hybrid
+ * torrent is announced under both its hashes). One tracker at a time, as BEP 12 and 27 ask.
  *
  * @module
  */
@@ -77,7 +77,9 @@ export type TrackerClient = AsyncDisposable & {
   scrape(signal: AbortSignal): Promise<Answer<Map<string, ScrapeFigures>>>
 }
 
-/** Starts announcing at once. Disposal says "stopped" wherever "started" was heard, within `stopTimeoutMs`. */
+/**
+ * Starts announcing at once. Disposal says "stopped" wherever "started" was heard, within `stopTimeoutMs`.
+ */
 export function createTrackerClient(
   settings: Partial<TrackerClientSettings> &
     Pick<TrackerClientSettings, 'tiers' | 'infoHashes' | 'peerId' | 'port'>,

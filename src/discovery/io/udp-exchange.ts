@@ -1,9 +1,9 @@
 /**
  * UDP tracker client: connection ids, retransmission, and answers matched to questions.
  *
- * Source: BEP 15. A request is repeated after 15 * 2^n seconds, n from 0 to 8; a connection id is used for one
- * minute. An answer counts only when it comes from the address that was asked and repeats the random transaction
- * id; everything else is counted and dropped.
+ * Source: BEP 15. A request is repeated after 15 * 2^n seconds, n from 0 to 8; a connection id is used for
+ * one minute. An answer counts only when it comes from the address that was asked and repeats the random
+ * transaction id; everything else is counted and dropped.
  *
  * @module
  */
@@ -41,9 +41,9 @@ export type UdpQuestion = (connectionId: bigint, transactionId: number) => UdpRe
 
 export type UdpExchange = AsyncDisposable & {
   /**
-   * The answer: of the question's own kind, or an error of the tracker.
-   * Rejects with CodedError `UDP_TIMEOUT`, `UDP_SEND_FAILED`, `UDP_BUSY`, `DISPOSED`, or DecodeError for an answer
-   * that does not decode; with the signal's reason when aborted.
+   * The answer: of the question's own kind, or an error of the tracker. Rejects with CodedError
+   * `UDP_TIMEOUT`, `UDP_SEND_FAILED`, `UDP_BUSY`, `DISPOSED`, or DecodeError for an answer that does not
+   * decode; with the signal's reason when aborted.
    */
   ask(to: Address, question: UdpQuestion, signal: AbortSignal): Promise<UdpResponse>
   /** How many packets were dropped because they answered nothing. */

@@ -1,4 +1,5 @@
-// Goal: serve honest clients over HTTP and UDP, and let hostile ones cost a connection or a packet, never the process.
+// Goal: serve honest clients over HTTP and UDP, and let hostile ones cost a connection or a packet, never the
+// process.
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
@@ -41,7 +42,7 @@ async function announce(url: string, request: Partial<HttpAnnounceRequest> & Ann
   return decodeAnnounceResponse(await bodyOf(`${url}?${query}`), { peersMax: 100 })
 }
 
-test('HTTP: compact by default, dictionaries with peer ids when asked, without when asked, scrape', async () => {
+test('HTTP: compact by default, dictionaries with or without peer ids when asked, scrape', async () => {
   await using tracker = await newTracker()
   const [url] = tracker.announceUrls.http
   await announce(url!, announceOf(1))
@@ -144,7 +145,10 @@ async function udpClient(url: string, from = '127.0.0.1') {
       const response = await ask({ action: 'connect', transactionId: 7 })
       return response.action === 'connect' ? response.connectionId : 0n
     },
-    /** Sends all of it, then a connect: UDP on loopback keeps order, so the first answer must be the connect's. */
+    /**
+     * Sends all of it, then a connect: UDP on loopback keeps order, so the first answer must be the
+     * connect's.
+     */
     async unanswered(...packets: Uint8Array[]) {
       for (const packet of packets) socket.send(packet)
       equal((await ask({ action: 'connect', transactionId: 99 })).transactionId, 99)

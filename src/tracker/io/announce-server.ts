@@ -1,8 +1,9 @@
 /**
  * A small, honest announce server over HTTP and UDP, for the demo and for tests.
  *
- * The full tracker (accounts, ratio, policy, WebSocket, several cores) is a later piece of work and takes this one's
- * place; what it will keep are the codecs in `announce/` and the rules of BEP 3, 7, 15, 21, 23, 24 and 48.
+ * The full tracker (accounts, ratio, policy, WebSocket, several cores) is a later piece of work and takes
+ * this one's place; what it will keep are the codecs in `announce/` and the rules of BEP 3, 7, 15, 21, 23, 24
+ * and 48.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * HTTP side of the announce server: `/announce`, `/scrape`, and whatever JSON endpoints it is given.
  *
- * Source: BEP 3, 48. Refusals of an announce are bencoded with status 200, as clients expect; everything else is
- * plain HTTP. Limits: header and request time, header bytes, body bytes, connections.
+ * Source: BEP 3, 48. Refusals of an announce are bencoded with status 200, as clients expect; everything else
+ * is plain HTTP. Limits: header and request time, header bytes, body bytes, connections.
  *
  * @module
  */

@@ -1,10 +1,10 @@
 /**
  * UDP side of the announce server: connection ids, announces and scrapes.
  *
- * Source: BEP 15. A connection id is a keyed hash of the asker's address and the minute, so that none has to be
- * stored and nobody who cannot read our answers has one. Packets without a good id, or that do not decode, are
- * counted and get no answer: whoever spoofs a source address gains no traffic from us (a connect response is as
- * long as its request).
+ * Source: BEP 15. A connection id is a keyed hash of the asker's address and the minute, so that none has to
+ * be stored and nobody who cannot read our answers has one. Packets without a good id, or that do not decode,
+ * are counted and get no answer: whoever spoofs a source address gains no traffic from us (a connect response
+ * is as long as its request).
  *
  * @module
  */
