@@ -1,6 +1,7 @@
 /**
- * Reads V8 CPU profiles and counts the time under tally code: samples whose stack holds a frame of `src/tally/` or of
- * the Ed25519 provider. Only what a profile sees: main threads and workers of Node, not OpenSSL's or libuv's threads.
+ * Reads V8 CPU profiles and counts the samples under tally code: a frame of `src/tally/` or of the Ed25519 provider
+ * and what it calls, except where it calls back into a protocol (that sends payload, tallies or not). A profile sees
+ * the threads that run JavaScript, and its spans are wall time: shares of them are sturdier than seconds.
  *
  * @module
  */
@@ -19,6 +20,7 @@ type Profile = {
 }
 
 const isTally = ({ callFrame }: Node) => /\/src\/(tally\/|crypto\/(io\/)?ed25519)/.test(callFrame.url)
+const isProtocol = ({ callFrame }: Node) => /\/src\/(bittorrent|http|transfer|node)\//.test(callFrame.url)
 const isIdle = ({ callFrame }: Node) => callFrame.functionName === '(idle)'
 
 /** Ids of all nodes under a frame of tally code, that frame included. */
@@ -26,15 +28,17 @@ function underTally(nodes: readonly Node[]): ReadonlySet<number> {
   const byId = new Map(nodes.map((node) => [node.id, node]))
   const found = new Set<number>()
   const add = (id: number): void => {
+    const node = byId.get(id)
+    if (node === undefined || isProtocol(node)) return
     found.add(id)
-    for (const child of byId.get(id)?.children ?? []) add(child)
+    for (const child of node.children ?? []) add(child)
   }
   for (const node of nodes) if (isTally(node) && !found.has(node.id)) add(node.id)
   return found
 }
 
-/** Seconds in tally code, and seconds not idle, over all profiles of a folder. */
-export async function tallySeconds(folder: string): Promise<{ tallyS: number; busyS: number }> {
+/** Which share of the time that is not idle goes to tally code, over all profiles of a folder. */
+export async function tallyShare(folder: string): Promise<number> {
   let [tallyUs, busyUs] = [0, 0]
   for (const name of await readdir(folder)) {
     const profile = JSON.parse(await readFile(join(folder, name), 'utf8')) as Profile
@@ -46,5 +50,5 @@ export async function tallySeconds(folder: string): Promise<{ tallyS: number; bu
       if (tally.has(id)) tallyUs += spanUs
     })
   }
-  return { tallyS: tallyUs / 1e6, busyS: busyUs / 1e6 }
+  return tallyUs / busyUs
 }

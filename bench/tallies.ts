@@ -13,9 +13,9 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { tallySeconds } from './profile.ts'
+import { tallyShare } from './profile.ts'
 import { bootstrapInterval, median } from './statistics.ts'
-import { type Measured, prepare, transferOnce } from './transfer.ts'
+import { type Bench, type Measured, prepare, transferOnce } from './transfer.ts'
 
 const { values } = parseArgs({
   options: {
@@ -36,43 +36,60 @@ try {
   await transferOnce(bench, { tallies: 'on' }) // fills the compile cache and the page cache
   const measured: Pair[] = []
   for (let index = 0; index < pairs; index++) {
-    const order = index % 2 === 0 ? (['on', 'off'] as const) : (['off', 'on'] as const)
-    const pair: Partial<Record<'on' | 'off', Measured>> = {}
-    for (const tallies of order) pair[tallies] = await transferOnce(bench, { tallies })
-    measured.push(pair as Pair)
-    console.error(JSON.stringify({ pair: index + 1, ...pair }))
+    measured.push(await measurePair(bench, index))
+    console.error(JSON.stringify({ pair: index + 1, ...measured.at(-1) }))
   }
   const profiles = join(folder, 'profiles')
   await mkdir(profiles)
-  await transferOnce(bench, { tallies: 'on', nodeArgs: ['--cpu-prof', '--cpu-prof-dir', profiles] })
-  report(measured, await tallySeconds(profiles))
+  const nodeArgs = ['--cpu-prof', '--cpu-prof-dir', profiles]
+  const profiled = await transferOnce(bench, { tallies: 'on', nodeArgs })
+  const share = await tallyShare(profiles)
+  console.log(table(measured, { share, msPerGib: (share * cpuOf(profiled) * 1000 * 1024) / mib }))
 } finally {
   await rm(folder, { recursive: true, force: true })
 }
 
-function report(
-  measured: readonly Pair[],
-  counted: { readonly tallyS: number; readonly busyS: number },
-): void {
-  const gib = mib / 1024
-  const ratios = measured.map(({ on, off }) => on.wallS / off.wallS)
-  const cpuOf = (one: Measured) => one.seederCpuS + one.leecherCpuS
-  const cpuRatios = measured.map(({ on, off }) => cpuOf(on) / cpuOf(off))
-  const percent = (ratio: number) => `${((ratio - 1) * 100).toFixed(2)} %`
-  const cost = (ratiosOfPairs: readonly number[]) => {
-    const [low, high] = bootstrapInterval(ratiosOfPairs)
-    return `${percent(median(ratiosOfPairs))} (95 %: ${percent(low)} to ${percent(high)})`
+/** Which of the two goes first alternates, so that a drift of the machine cancels out. */
+async function measurePair(bench: Bench, index: number): Promise<Pair> {
+  if (index % 2 === 1) {
+    const off = await transferOnce(bench, { tallies: 'off' })
+    return { on: await transferOnce(bench, { tallies: 'on' }), off }
   }
-  const medianOf = (pick: (pair: Pair) => number, digits: number) =>
-    median(measured.map(pick)).toFixed(digits)
-  console.log(`${pairs} alternating pairs, ${mib} MiB ${values.format}, ${cpus().length} × ${cpus()[0]?.model}\n
-| | tallies on | tallies off | on against off |
-|---|---|---|---|
-| wall s | ${medianOf((p) => p.on.wallS, 3)} | ${medianOf((p) => p.off.wallS, 3)} | ${cost(ratios)} |
-| CPU s, both sides | ${medianOf((p) => cpuOf(p.on), 2)} | ${medianOf((p) => cpuOf(p.off), 2)} | ${cost(cpuRatios)} |
-| peak anonymous MiB, get | ${medianOf((p) => p.on.leecherAnonMib, 0)} | ${medianOf((p) => p.off.leecherAnonMib, 0)} | |
-| peak anonymous MiB, share | ${medianOf((p) => p.on.seederAnonMib, 0)} | ${medianOf((p) => p.off.seederAnonMib, 0)} | |
-| counted CPU ms per GiB in tally code, both sides | ${((counted.tallyS / gib) * 1000).toFixed(1)} | 0 | ${(
-    (100 * counted.tallyS) / counted.busyS
-  ).toFixed(2)} % of the main threads' busy time |`)
+  const on = await transferOnce(bench, { tallies: 'on' })
+  return { on, off: await transferOnce(bench, { tallies: 'off' }) }
+}
+
+/** CPU seconds of both sides. */
+function cpuOf({ seederCpuS, leecherCpuS }: Measured): number {
+  return seederCpuS + leecherCpuS
+}
+
+/** The median of ratios as a change in per cent, with its interval. */
+function change(ratios: readonly number[]): string {
+  const percent = (ratio: number) => `${((ratio - 1) * 100).toFixed(2)} %`
+  const [low, high] = bootstrapInterval(ratios)
+  return `${percent(median(ratios))} (95 %: ${percent(low)} to ${percent(high)})`
+}
+
+function table(
+  measured: readonly Pair[],
+  counted: { readonly share: number; readonly msPerGib: number },
+): string {
+  const row = (name: string, pick: (one: Measured) => number, digits: number): string => {
+    const on = measured.map((pair) => pick(pair.on))
+    const off = measured.map((pair) => pick(pair.off))
+    const ratios = on.map((value, index) => value / off[index]!)
+    return `| ${name} | ${median(on).toFixed(digits)} | ${median(off).toFixed(digits)} | ${change(ratios)} |`
+  }
+  const percentOfCpu = (100 * counted.share).toFixed(2)
+  return [
+    `${pairs} alternating pairs, ${mib} MiB ${values.format}, ${cpus().length} × ${cpus()[0]?.model}\n`,
+    '| median | tallies on | tallies off | on against off |',
+    '|---|---|---|---|',
+    row('wall s', (one) => one.wallS, 3),
+    row('CPU s, both sides', cpuOf, 2),
+    row('peak anonymous MiB, get', (one) => one.leecherAnonMib, 0),
+    row('peak anonymous MiB, share', (one) => one.seederAnonMib, 0),
+    `| CPU counted in tally code, both sides | ${counted.msPerGib.toFixed(0)} ms per GiB | 0 | ${percentOfCpu} % of all |`,
+  ].join('\n')
 }
