@@ -213,7 +213,6 @@ export class Pair implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.settled()
     this.alice.link.close()
     this.bob.link.close()
   }
