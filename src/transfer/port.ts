@@ -21,7 +21,7 @@ export function createPort(core: TransferCore, supervisor: Supervisor, state: So
     get interesting() {
       return state.attached && state.useful > 0 && isAffordable(core, state)
     },
-    setTerms({ priceWeiPerMib, reputation }) {
+    setTerms({ priceWeiPerMib = state.priceWeiPerMib, reputation = state.reputation }) {
       state.priceWeiPerMib = priceWeiPerMib
       state.reputation = reputation
       core.roster.rank()

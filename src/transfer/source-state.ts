@@ -9,9 +9,8 @@ import { Rate } from './rate.ts'
 import type { RequestList } from './slots.ts'
 import type { Source, SourceStats, SourceTerms } from './source.ts'
 
-/** A stranger's reputation (0 to 1000), and how much more makes a source a better one: less is noise. */
-export const STRANGER_REPUTATION = 500
-export const REPUTATION_STEP = 50
+/** How much more reputation (of 1000) makes a source a better one: less is noise. */
+const REPUTATION_STEP = 50
 /** How long a source that was answered short is waited for, and what "room" means: less queued than this. */
 export const HUNGRY_MS = 2_000
 /** Time without a block before a source counts as silent: for the first block ever, at least, at most. */

@@ -56,7 +56,8 @@ export type SourcePort = {
   have(piece: number): void
   /** True when the source could serve something we still want: "interested". */
   readonly interesting: boolean
-  setTerms(terms: SourceTerms): void
+  /** What is not named stays. */
+  setTerms(terms: Partial<SourceTerms>): void
   /** Unchoked and alive: whether `pick` may be answered with work and rivals may wait for it. */
   setReady(ready: boolean): void
   /**

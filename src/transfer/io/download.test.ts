@@ -8,6 +8,7 @@ import { cid } from '../../base/ids.ts'
 import type { Share } from '../../content/share.ts'
 import { Bench, createSample, feed, type Sample, tempFolder } from './fixture.ts'
 
+const MKFIFO = '/usr/bin/mkfifo'
 const ALBUM = { 'a.bin': 100_000, 'b/empty': 0, 'b/c.bin': 32_768, 'b/d.bin': 5, 'e.bin': 70_001 }
 
 function expectFiles(bench: Bench, { share, contents }: Sample): void {
@@ -187,9 +188,21 @@ test('a named pipe in place of a file is not written to, and does not hang', asy
   await using bench = new Bench()
   const sample = await createSample(source.path, { x: 100_000 }, { version: 'v1' })
   await using download = await bench.open(sample.share)
-  execFileSync('mkfifo', [join(bench.outputFolder, 'x.tsw-part')])
+  execFileSync(MKFIFO, [join(bench.outputFolder, 'x.tsw-part')])
   await feed(download, sample, { until: () => download.status().state === 'paused' })
   ok(download.status().message.includes('not a regular file'), download.status().message)
+})
+
+test('a hybrid share whose layers are unknown is verified by SHA-1, padding included, in used slots', async () => {
+  using source = tempFolder()
+  await using bench = new Bench()
+  const sample = await createSample(source.path, ALBUM, { version: 'hybrid' })
+  const share: Share = { ...sample.share, pieceLayers: new Map() }
+  await using download = await bench.open(share, { arenaBytesMax: 2 * 32_768 })
+  const memory = await feed(download, { ...sample, share })
+  await download.finished
+  expectFiles(bench, sample)
+  deepEqual(memory.closed, [{ code: 'complete' }])
 })
 
 test('a wrong cid leaves the final name unwritten', async () => {
