@@ -1,6 +1,6 @@
 /**
- * Remembers who brought each block until the block is judged: verified bytes are signed for to the connection that
- * they came by, not to the next one.
+ * Remembers who brought each block until the block is judged: verified bytes are signed for to the connection
+ * that they came by, not to the next one.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * The shares a server offers, by every name a client may use: info hashes, cids, tree roots, web-seed paths.
  *
- * A cid is a claim of the torrent's maker; who asks by cid checks the whole file. Two shares may hold the same file:
- * the one that has all of it answers first.
+ * A cid is a claim of the torrent's maker; who asks by cid checks the whole file. Two shares may hold the
+ * same file: the one that has all of it answers first.
  *
  * @module
  */

@@ -25,7 +25,9 @@ export function checkPreconditions(
   return matches ? 'not-modified' : 'proceed'
 }
 
-/** Whether a Range header counts: without If-Range, or when its tag is ours. Weak tags and dates never are. */
+/**
+ * Whether a Range header counts: without If-Range, or when its tag is ours. Weak tags and dates never are.
+ */
 export const rangeApplies = (ifRange: string | undefined, etag: string): boolean =>
   ifRange === undefined || ifRange.trim() === etag
 

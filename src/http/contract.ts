@@ -25,7 +25,9 @@ export type ShareServerSettings = {
   readonly plainClients: PlainClientPolicy
   readonly connectionsMax: number
   readonly connectionsPerIpMax: number
-  /** Requests of one connection that may wait behind the one being answered. More: the connection is closed. */
+  /**
+   * Requests of one connection that may wait behind the one being answered. More: the connection is closed.
+   */
   readonly pipelinedRequestsMax: number
   /** From the first byte of a request to the end of its headers. */
   readonly headersTimeoutMs: number

@@ -1,4 +1,5 @@
-// Goal: a name from a stranger cannot break out of its header, a page cannot run what we serve, and only listed origins read it.
+// Goal: a name from a stranger cannot break out of its header, a page cannot run what we serve, and only
+// listed origins read it.
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

@@ -1,5 +1,6 @@
 /**
- * Headers that describe a file to strangers: its type, a safe name to save it under, who may read it from a page.
+ * Headers that describe a file to strangers: its type, a safe name to save it under, who may read it from a
+ * page.
  *
  * Source: RFC 9110 section 8.3, RFC 6266 (Content-Disposition), RFC 8187 (`filename*`), WHATWG Fetch (CORS).
  *
@@ -81,7 +82,9 @@ export const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {
   'Access-Control-Max-Age': '86400',
 }
 
-/** Retry-After in seconds as milliseconds, at most `maxMs`; undefined for none, for dates and for nonsense. */
+/**
+ * Retry-After in seconds as milliseconds, at most `maxMs`; undefined for none, for dates and for nonsense.
+ */
 export function retryAfterMs(header: string | undefined, maxMs: number): number | undefined {
   return header !== undefined && /^\d{1,9}$/.test(header.trim())
     ? Math.min(maxMs, Number(header) * 1_000)

@@ -1,4 +1,5 @@
-// Goal: bytes land where the transfer wants them however they are cut, and what it does not want is dropped and counted.
+// Goal: bytes land where the transfer wants them however they are cut, and what it does not want is dropped
+// and counted.
 import { deepEqual, equal } from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

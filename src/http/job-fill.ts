@@ -1,8 +1,8 @@
 /**
  * Puts the bytes of a job's responses where its transfer wants them, block by block.
  *
- * Pad bytes are written here and fetched from nobody (BEP 47). A block that the transfer no longer wants is dropped
- * when its bytes come; blocks that are whole stay received when the connection breaks behind them.
+ * Pad bytes are written here and fetched from nobody (BEP 47). A block that the transfer no longer wants is
+ * dropped when its bytes come; blocks that are whole stay received when the connection breaks behind them.
  *
  * @module
  */

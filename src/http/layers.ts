@@ -1,7 +1,8 @@
 /**
  * Which hashes make a layer of a file's BEP 52 tree, as `/file/{hash}/layer/{h}` serves it.
  *
- * Source: BEP 52; design section 2 (a chunk is the node 4 levels above the leaves; of a smaller file, its root).
+ * Source: BEP 52; design section 2 (a chunk is the node 4 levels above the leaves; of a smaller file, its
+ * root).
  *
  *   layer h of a file with n leaves: ceil(n / 2^h) hashes of 32 bytes, first to last, none over mere padding
  *

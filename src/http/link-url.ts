@@ -17,7 +17,8 @@ export type NodeLink = {
 const NODE_PATH = /^(.*\/)files?\/([0-9a-fA-F]{40}|[0-9a-fA-F]{64})(?:\/(\d{1,9}))?(?:\/.*)?$/
 
 /**
- * Reads `http://host/file/{hash}…`, with whatever a reverse proxy has put before it; undefined for other URLs.
+ * Reads `http://host/file/{hash}…`, with whatever a reverse proxy has put before it; undefined for other
+ * URLs.
  *
  * @throws {DecodeError<'URL_MALFORMED' | 'URL_SCHEME' | 'URL_CREDENTIALS'>}
  */

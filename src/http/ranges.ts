@@ -10,8 +10,8 @@
 export type ByteRange = { readonly start: number; readonly end: number }
 
 /**
- * `whole`: there is no usable Range header. `unsatisfiable`: 416, because nothing asked for exists or because too much
- * was asked for at once (section 15.5.17 allows that for many small or overlapping ranges).
+ * `whole`: there is no usable Range header. `unsatisfiable`: 416, because nothing asked for exists or because
+ * too much was asked for at once (section 15.5.17 allows that for many small or overlapping ranges).
  */
 export type RangeOutcome =
   | { readonly kind: 'whole' }
@@ -26,7 +26,9 @@ export const OVERLAPS_MAX = 2
 const WHOLE: RangeOutcome = { kind: 'whole' }
 const SPEC = /^(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))$/
 
-/** Reads a Range header for a representation of `length` bytes. Malformed ones are ignored, as the RFC allows. */
+/**
+ * Reads a Range header for a representation of `length` bytes. Malformed ones are ignored, as the RFC allows.
+ */
 export function parseRange(header: string | undefined, length: number): RangeOutcome {
   const specs = /^bytes=(.*)$/is.exec(header?.trim() ?? '')?.[1]?.split(',')
   if (specs === undefined) return WHOLE
@@ -42,7 +44,8 @@ export function parseRange(header: string | undefined, length: number): RangeOut
   }
   if (specCount === 0) return WHOLE
   if (ranges.length === 0) return { kind: 'unsatisfiable', code: 'RANGE_NOT_SATISFIABLE' }
-  if (ranges.some((range) => range.end === 0)) return WHOLE // a suffix of an empty file: all of it, which no 206 can say
+  // A suffix of an empty file is all of it, which no 206 can say.
+  if (ranges.some((range) => range.end === 0)) return WHOLE
   if (overlaps(ranges) > OVERLAPS_MAX) return { kind: 'unsatisfiable', code: 'RANGE_EXCESSIVE' }
   return { kind: 'ranges', ranges }
 }

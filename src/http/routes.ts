@@ -6,7 +6,7 @@
  *
  *   /health                                        OK
  *   /tally                                         frames of a tally session, POST
- *   /file/{hash}                                   a file: by cid, or by info hash with a file index or one file
+ *   /file/{hash}                                   a file: by cid, or by info hash with an index or one file
  *   /file/{hash}[/{file}]/chunk/{i}                its i-th 256 KiB
  *   /file/{hash}[/{file}]/layer/{h}                its tree hashes h levels above the 16 KiB leaves
  *   /file/{infoHash}/have                          our bitfield

@@ -7,7 +7,10 @@ import type { Layout } from '../content/layout.ts'
 import type { TallyLink } from '../tally/link.ts'
 import { BlockOwners } from './block-owners.ts'
 
-/** Bytes are signed for on the connection that they came by; what came by a connection without link is forgotten. */
+/**
+ * Bytes are signed for on the connection that they came by; what came by a connection without link is
+ * forgotten.
+ */
 export class TallyRouter {
   readonly #layout: Layout
   readonly #owners = new BlockOwners<TallyLink>()

@@ -1,8 +1,9 @@
 /**
  * Web-seed names: how a `url-list` entry and a path in a torrent make the URL of a file, and the way back.
  *
- * Source: BEP 19 ("Metadata Extension"): an entry that ends in `/` is followed by the torrent's name; torrents of
- * several files always get `/name/path`. An entry of a single-file torrent without the slash is the file itself.
+ * Source: BEP 19 ("Metadata Extension"): an entry that ends in `/` is followed by the torrent's name;
+ * torrents of several files always get `/name/path`. An entry of a single-file torrent without the slash is
+ * the file itself.
  *
  * @module
  */
@@ -47,13 +48,15 @@ export function webSeedFileUrl(base: URL, share: Pick<Share, 'name' | 'singleFil
   return url
 }
 
-/** The `url-list` entry under which a share server at `origin` (`http://host:port`) is a web seed of a share. */
+/**
+ * The `url-list` entry under which a share server at `origin` (`http://host:port`) is a web seed of a share.
+ */
 export const webSeedUrl = (origin: string, infoHashHex: string): string =>
   `${origin.replace(/\/+$/, '')}/webseed/${infoHashHex}/`
 
 /**
- * What a decoded web-seed path names in a share: a file's path, pad bytes (BEP 47: clients that do not know pad files
- * ask for `.pad/N`), or nothing.
+ * What a decoded web-seed path names in a share: a file's path, pad bytes (BEP 47: clients that do not know
+ * pad files ask for `.pad/N`), or nothing.
  */
 export function resolveWebSeedPath(
   share: Pick<Share, 'name' | 'singleFile' | 'infoHashV1' | 'layout'>,

@@ -1,4 +1,5 @@
-// Goal: aria2c, a client that is not ours, downloads from our server by URL and by a torrent whose only source is us.
+// Goal: aria2c, a client that is not ours, downloads from our server by URL and by a torrent whose only
+// source is us.
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { execFile, execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

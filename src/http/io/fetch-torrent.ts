@@ -1,5 +1,6 @@
 /**
- * Gets a .torrent that a user's link leads to: from one of our nodes by hash, or from any server by its own URL.
+ * Gets a .torrent that a user's link leads to: from one of our nodes by hash, or from any server by its own
+ * URL.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * For tests: a share in memory (real torrent bytes, real hashes, a reader over the files' bytes), and a plain client.
+ * For tests: a share in memory (real torrent bytes, real hashes, a reader over the files' bytes), and a plain
+ * client.
  *
  * @module
  */

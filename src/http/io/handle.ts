@@ -240,7 +240,9 @@ function webSeedRepresentation(
   return fileRepresentation({ offered, file }, onSent)
 }
 
-/** What Chiral v1's `/files/{hash}/metadata` answers. Its `hash` is a tree root; ours too, where there is one. */
+/**
+ * What Chiral v1's `/files/{hash}/metadata` answers. Its `hash` is a tree root; ours too, where there is one.
+ */
 function chiralMetadata({ offered, file }: FileRef): unknown {
   return {
     hash: file.piecesRoot === undefined ? offered.id : toHex(file.piecesRoot),

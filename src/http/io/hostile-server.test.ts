@@ -1,4 +1,5 @@
-// Goal: whatever a server does, a source neither stalls its transfer nor passes on what was not asked, and says why it ended.
+// Goal: whatever a server does, a source neither stalls its transfer nor passes on what was not asked, and
+// says why it ended.
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'

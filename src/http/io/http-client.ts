@@ -1,5 +1,6 @@
 /**
- * A small HTTP client for hostile servers: bounded headers and bodies, deadlines, few redirects, checked addresses.
+ * A small HTTP client for hostile servers: bounded headers and bodies, deadlines, few redirects, checked
+ * addresses.
  *
  * @module
  */
@@ -56,7 +57,8 @@ export class HttpClient {
   /**
    * Sends a request and follows redirects. Resolves with the headers; the body must be read or dropped.
    *
-   * @throws {CodedError} `DIAL_FAILED`, `RESPONSE_TIMEOUT`, `CONNECTION_BROKEN`, `REDIRECT_…`, `ADDRESS_REFUSED`, …
+   * @throws {CodedError} `DIAL_FAILED`, `RESPONSE_TIMEOUT`, `CONNECTION_BROKEN`, `REDIRECT_…`,
+   * `ADDRESS_REFUSED`, …
    */
   async send(request: HttpRequest): Promise<IncomingMessage> {
     let url = this.#redirects.get(request.url.href) ?? request.url

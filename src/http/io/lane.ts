@@ -39,7 +39,9 @@ export type LaneParts = {
   readonly onRequest: () => void
 }
 
-/** Fetches a range; `onData` gets its bytes in order with their place in piece space. Rejects with CodedError. */
+/**
+ * Fetches a range; `onData` gets its bytes in order with their place in piece space. Rejects with CodedError.
+ */
 export async function fetchRange(
   request: FileRequest,
   parts: LaneParts,

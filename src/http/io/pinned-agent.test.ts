@@ -1,4 +1,5 @@
-// Goal: an agent opens no more connections than it may, to no other address than was checked, and none after its end.
+// Goal: an agent opens no more connections than it may, to no other address than was checked, and none after
+// its end.
 import { equal } from 'node:assert/strict'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,6 +1,6 @@
 /**
- * Agents that resolve a host themselves, refuse addresses a stranger must not send us to, and connect to exactly the
- * address that was checked (so a name that resolves differently next time does not matter).
+ * Agents that resolve a host themselves, refuse addresses a stranger must not send us to, and connect to
+ * exactly the address that was checked (so a name that resolves differently next time does not matter).
  *
  * @module
  */
@@ -75,7 +75,10 @@ function dialAddress(
   })
 }
 
-/** Agents for both schemes under one policy and one count of dials; `close` ends what is still being dialled too. */
+/**
+ * Agents for both schemes under one policy and one count of dials; `close` ends what is still being dialled
+ * too.
+ */
 export type PinnedAgents = { readonly http: HttpAgent; readonly https: HttpsAgent; close(): void }
 
 export function createPinnedAgents(settings: PinnedAgentSettings): PinnedAgents {

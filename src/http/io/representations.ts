@@ -88,7 +88,10 @@ export function padRepresentation(length: number): Representation {
 /** Runs at most so many jobs at once; the others wait their turn. */
 export type Gate = <T>(job: () => Promise<T>) => Promise<T>
 
-/** @throws {HttpFault} 404 where the file has no tree or no such layer, 409 where its piece layer is not known yet */
+/**
+ * @throws {HttpFault} 404 where the file has no tree or no such layer, 409 where its piece layer is not known
+ * yet
+ */
 export function layerRepresentation(ref: FileRef, height: number, gate: Gate): Representation {
   const { offered, file } = ref
   const { pieceLength } = offered.reader.share.layout
@@ -138,7 +141,10 @@ function knownHashes(known: Uint8Array, { base, layer }: LayerPlan): Hashes {
     )
 }
 
-/** From the leaves of the pieces under them, the last piece kept: neighbours are asked for one after the other. */
+/**
+ * From the leaves of the pieces under them, the last piece kept: neighbours are asked for one after the
+ * other.
+ */
 function leafHashes(ref: FileRef, { layer }: LayerPlan, gate: Gate): Hashes {
   const { reader } = ref.offered
   const perPiece = reader.share.layout.pieceLength / LEAF_BYTES / 2 ** layer

@@ -38,8 +38,8 @@ export function writeBytes(
 }
 
 /**
- * Sends bytes [start, end). Rejects as `writeBytes` and as the representation's `read` do; the response is then
- * unfinished and the connection useless.
+ * Sends bytes [start, end). Rejects as `writeBytes` and as the representation's `read` do; the response is
+ * then unfinished and the connection useless.
  */
 export async function sendRange(
   res: ServerResponse,

@@ -1,4 +1,5 @@
-// Goal: what a server refuses and why: bytes that are not verified, shares that are gone, clients that leave nothing.
+// Goal: what a server refuses and why: bytes that are not verified, shares that are gone, clients that leave
+// nothing.
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'

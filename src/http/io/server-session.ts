@@ -1,5 +1,6 @@
 /**
- * The server's end of a tally session: one link per connection, frames queued until a response can carry them.
+ * The server's end of a tally session: one link per connection, frames queued until a response can carry
+ * them.
  *
  * @module
  */
@@ -14,7 +15,10 @@ import {
   MORE_HEADER,
 } from '../frames.ts'
 
-/** Frames waiting for the client to fetch them. A link says little on its own; more is a client that never reads. */
+/**
+ * Frames waiting for the client to fetch them. A link says little on its own; more is a client that never
+ * reads.
+ */
 const QUEUED_FRAMES_MAX = 256
 
 export type ServerSessionParts = {
@@ -62,8 +66,9 @@ export class ServerSession {
   }
 
   /**
-   * Whether `bytes` may be sent. Frames of this request may still be under judgement, so their effect is waited for,
-   * at most `waitMs`. Without such frames waiting is in vain: new ones come by this connection's next request.
+   * Whether `bytes` may be sent. Frames of this request may still be under judgement, so their effect is
+   * waited for, at most `waitMs`. Without such frames waiting is in vain: new ones come by this connection's
+   * next request.
    */
   async allowance(bytes: number, waitMs: number): Promise<boolean> {
     const judging = this.#beingJudged

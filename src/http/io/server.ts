@@ -1,5 +1,5 @@
 /**
- * The HTTP server of shares: listener, limits on connections and time, one request of a connection after the other.
+ * The HTTP server of shares: listener, limits on connections and time, requests of a connection in order.
  *
  * @module
  */
@@ -272,7 +272,7 @@ const MALFORMED_STATUS: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 }
 
-/** Malformed tallies are the client's fault; what else happens is ours, and strangers are not told what it was. */
+/** Malformed tallies are the client's fault; what else happens is ours, and strangers are not told what. */
 function faultOf(error: unknown): HttpFault {
   if (error instanceof HttpFault) return error
   if (error instanceof DecodeError) return new HttpFault(400, error.code, messageOf(error))

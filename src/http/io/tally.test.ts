@@ -1,4 +1,5 @@
-// Goal: tallies travel with the payload on each connection, an honest client is never stalled, a cheat gets one window.
+// Goal: tallies travel with the payload on each connection, an honest client is never stalled, a cheat gets
+// one window.
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { Agent, request } from 'node:http'
 import { test } from 'node:test'

@@ -1,4 +1,5 @@
-// Goal: with a certificate the server speaks TLS 1.3 and nothing else, and our own sources trust no stranger's certificate.
+// Goal: with a certificate the server speaks TLS 1.3 and nothing else, and our own sources trust no
+// stranger's certificate.
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { request } from 'node:https'
 import { connect } from 'node:net'
