@@ -30,7 +30,7 @@ function world({ fast = true, requestsMax = 8, pieces = 'all' as Uint8Array | 'a
     fast,
     nowMs: () => state.nowMs,
     send: (bytes) => decoder.feed(bytes),
-    fail: (code) => failures.push(code),
+    close: (code) => failures.push(code),
     sourceClosed: ({ code }) => closes.push(code),
     tally: {
       verified: (_p, _b, _l, bytes) => void (state.verified += bytes),

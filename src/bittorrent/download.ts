@@ -36,7 +36,7 @@ export type DownloadCarrier = {
   nowMs(): number
   send(bytes: Uint8Array): void
   /** Ends the connection; `code` is counted. */
-  fail(code: string): void
+  close(code: string): void
   /** The transfer is done with this source. */
   sourceClosed(reason: CloseReason): void
   pieceVerified(piece: number): void
@@ -97,6 +97,10 @@ export class Download implements Source {
     this.pump()
   }
 
+  set priceWeiPerMib(price: bigint | undefined) {
+    if (price !== undefined) this.#port?.setTerms({ priceWeiPerMib: price })
+  }
+
   detach(): void {
     const port = this.#port
     this.#port = undefined
@@ -132,7 +136,7 @@ export class Download implements Source {
     if (this.#asked.answered(piece, begin, 'UNREQUESTED_REJECT') === undefined) return
     this.#port?.release(piece, begin, this.#asked.lengthOf(piece, begin))
     if (this.choked) return
-    if (++this.#rejectsInARow > REJECTS_MAX) this.#carrier.fail('LYING_BITFIELD')
+    if (++this.#rejectsInARow > REJECTS_MAX) this.#carrier.close('LYING_BITFIELD')
     const rejects = (this.#pieceRejects.get(piece) ?? 0) + 1
     this.#pieceRejects.set(piece, rejects)
     if (rejects < PIECE_REJECTS_MAX || !this.#remote.bits!.clear(piece)) return
@@ -248,7 +252,7 @@ export class Download implements Source {
       this.#giveUpAll()
       this.snubbed = true
       this.pipeline.snubbed()
-      if (++this.#snubs > SNUBS_MAX) this.#carrier.fail('NO_ANSWER')
+      if (++this.#snubs > SNUBS_MAX) this.#carrier.close('NO_ANSWER')
       return
     }
     const { piece, begin, length, askedMs } = this.#asked.oldest()

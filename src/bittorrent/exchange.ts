@@ -32,6 +32,7 @@ export type ExchangeCarrier = DownloadCarrier &
 export class Exchange {
   readonly pieces = new RemotePieces()
   download: Download | undefined
+  #priceWeiPerMib: bigint | undefined
   upload: Upload | undefined
   peerChokes = true
   peerInterested = false
@@ -97,6 +98,13 @@ export class Exchange {
     this.limitRequests()
     this.download.choked = this.peerChokes
     this.download.attach(transfer.attach)
+    this.download.priceWeiPerMib = this.#priceWeiPerMib
+  }
+
+  /** Agreed for the life of the connection; a later source on it costs the same. */
+  priceAgreed(priceWeiPerMib: bigint): void {
+    this.#priceWeiPerMib = priceWeiPerMib
+    if (this.download !== undefined) this.download.priceWeiPerMib = priceWeiPerMib
   }
 
   /** Follows the peer's `reqq`. */

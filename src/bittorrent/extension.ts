@@ -15,6 +15,8 @@
 import { type BencodeDict, decodeBencodeDict, encodeBencode } from '../content/bencode.ts'
 import { bytesField, dictField, intField } from '../content/bencode-fields.ts'
 
+/** What we tell others we are (`v`). */
+export const CLIENT_NAME = 'Tallyswarm 0.1.0'
 export const EXTENSION_HANDSHAKE_ID = 0
 /** The extensions we know; the numbers are those we receive them under. */
 export const EXTENSION_IDS = { ut_metadata: 1, tsw: 2 } as const

@@ -13,7 +13,7 @@ import type { CloseReason } from '../transfer/source.ts'
 import type { BlockPool } from './block-pool.ts'
 import type { SwarmSettings, SwarmTransfer } from './contract.ts'
 import { Exchange, type ExchangeCarrier } from './exchange.ts'
-import { EXTENSION_IDS } from './extension.ts'
+import { CLIENT_NAME, EXTENSION_IDS } from './extension.ts'
 import { ExtensionChannel, type ExtensionOwner } from './extension-channel.ts'
 import type { Handshake } from './handshake.ts'
 import { HashChannel, type HashOwner } from './hash-channel.ts'
@@ -24,7 +24,6 @@ import type { MetadataMessage } from './ut-metadata.ts'
 import * as wire from './wire.ts'
 import { DEFAULT_WIRE_LIMITS, WireDecoder, type WireSink } from './wire-decoder.ts'
 
-export const CLIENT_NAME = 'Tallyswarm 0.1.0'
 /** BEP 3: a keep-alive about every two minutes. */
 const KEEP_ALIVE_MS = 100_000
 const SILENCE_MS = 180_000
@@ -64,15 +63,15 @@ export class PeerSession implements WireSink, StreamOwner, Roles {
   #closed = false
 
   constructor(options: SessionOptions, swarm: SessionSwarm<PeerSession>) {
-    const { stream, remote, local } = options
+    const { host, port } = options.stream.remote
     this.options = options
-    this.label = `${stream.remote.host}:${stream.remote.port}`
-    this.fast = remote.fast && local.fast
+    this.label = `${host}:${port}`
+    this.fast = options.remote.fast && options.local.fast
     this.#swarm = swarm
     this.openedMs = this.lastUsefulMs = swarm.nowMs()
     this.#lastReceivedMs = this.#lastSentMs = this.#measuredMs = this.openedMs
-    const { extensionBytesMax } = swarm.settings
-    this.#decoder = new WireDecoder(this, { ...DEFAULT_WIRE_LIMITS, extensionBytesMax })
+    const limits = { ...DEFAULT_WIRE_LIMITS, extensionBytesMax: swarm.settings.extensionBytesMax }
+    this.#decoder = new WireDecoder(this, limits)
     this.exchange = new Exchange(this)
     this.extensions = new ExtensionChannel(this)
     this.hashes = new HashChannel(this)
@@ -124,10 +123,8 @@ export class PeerSession implements WireSink, StreamOwner, Roles {
   }
 
   tick(nowMs: number): void {
-    if (nowMs - this.#lastReceivedMs > SILENCE_MS) {
-      this.close('SILENT')
-      return
-    }
+    if (nowMs - this.#lastReceivedMs > SILENCE_MS) this.close('SILENT')
+    if (this.#closed) return
     if (nowMs - this.#lastSentMs > KEEP_ALIVE_MS) this.send(wire.KEEP_ALIVE_MESSAGE)
     const elapsedMs = nowMs - this.#measuredMs
     if (elapsedMs >= MEASURE_MS) {
@@ -197,11 +194,8 @@ export class PeerSession implements WireSink, StreamOwner, Roles {
         this.hashes.answered(message.range)
         this.#swarm.hashAnswer(this, message.range, message.type === 'hashes' ? message.hashes : undefined)
         break
-      case 'keep-alive':
-      case 'port':
-        break
       default:
-        this.exchange.message(message)
+        if (message.type !== 'keep-alive' && message.type !== 'port') this.exchange.message(message)
     }
   }
 
@@ -245,10 +239,6 @@ export class PeerSession implements WireSink, StreamOwner, Roles {
     if (!this.options.stream.send(bytes, onSent)) this.writable = false
   }
 
-  fail(code: string): void {
-    this.close(code)
-  }
-
   fastSet(): readonly number[] {
     return this.#swarm.fastSetOf(this)
   }
@@ -279,6 +269,10 @@ export class PeerSession implements WireSink, StreamOwner, Roles {
     this.#swarm.interestChanged()
   }
 
+  priceAgreed(priceWeiPerMib: bigint): void {
+    this.exchange.priceAgreed(priceWeiPerMib)
+  }
+
   pieceVerified(piece: number): void {
     this.exchange.pieceVerified(piece)
   }
@@ -295,9 +289,9 @@ export class PeerSession implements WireSink, StreamOwner, Roles {
   #sendExtensionHandshake(): void {
     if (!this.options.remote.extensions) return
     const { settings, infoBytes, listenPort, transfer } = this.#swarm
-    const { ut_metadata, tsw } = EXTENSION_IDS
+    const { tsw, ...plain } = EXTENSION_IDS
     this.extensions.sendHandshake({
-      ids: { ut_metadata, ...(this.tally.offered && { tsw }) },
+      ids: this.tally.offered ? { ...plain, tsw } : plain,
       client: CLIENT_NAME,
       requestQueue: settings.queuedRequestsMax,
       ...(listenPort > 0 && { listenPort }),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { BLOCK_BYTES } from '../content/layout.ts'
 import type { ChokePeer } from './choker.ts'
 import type { PeerStatus } from './contract.ts'
 import type { PeerSession } from './peer-session.ts'
@@ -47,7 +48,8 @@ export function chokePeerOf(session: PeerSession): ChokePeer {
     downloadBytesPerS: download?.rate.bytesPerS ?? 0,
     uploadBytesPerS: upload?.rate.bytesPerS ?? 0,
     tallies: talliesOf(),
-    maySend: tally.maySend(1),
+    // A window that is used up for a moment is a pause; `Exchange` chokes when it lasts.
+    maySend: upload?.choked === false || tally.maySend(BLOCK_BYTES),
   }
 
   function talliesOf(): ChokePeer['tallies'] {

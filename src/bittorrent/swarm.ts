@@ -110,7 +110,7 @@ export class TorrentSwarm implements Swarm, SessionSwarm<PeerSession> {
       transfer.share.version === 'v1' ? undefined : new HashServer(transfer.reader, this.digests.sha256)
     this.#magnet.setShare(transfer.share, this.nowMs())
     for (const session of [...this.#sessions.values()]) session.setTransfer(transfer)
-    this.#fillSlots()
+    this.interestChanged()
   }
 
   onShare(callback: (share: Share) => void): void {
@@ -217,8 +217,9 @@ export class TorrentSwarm implements Swarm, SessionSwarm<PeerSession> {
     this.#magnet.hashAnswer(session, { range, hashes }, this.nowMs())
   }
 
+  /** Free slots are filled at once; nobody loses one. */
   interestChanged(): void {
-    this.#fillSlots()
+    this.#apply(this.#choker.fill([...this.#sessions.values()].map(chokePeerOf)))
   }
 
   sourceClosed(session: PeerSession, reason: CloseReason): void {
@@ -239,7 +240,7 @@ export class TorrentSwarm implements Swarm, SessionSwarm<PeerSession> {
       this.#dialing.book.ended(dialled, nowMs)
     }
     this.#magnet.peerGone(session, nowMs)
-    if (!this.#closed) this.#fillSlots()
+    if (!this.#closed) this.interestChanged()
   }
 
   #ourHandshake(infoHash: Uint8Array): Handshake {
@@ -285,10 +286,6 @@ export class TorrentSwarm implements Swarm, SessionSwarm<PeerSession> {
 
   #count(code: string): void {
     this.#closes[code] = (this.#closes[code] ?? 0) + 1
-  }
-
-  #fillSlots(): void {
-    this.#apply(this.#choker.fill([...this.#sessions.values()].map(chokePeerOf)))
   }
 
   #apply(unchoked: ReadonlySet<number>): void {

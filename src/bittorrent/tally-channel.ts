@@ -18,7 +18,9 @@ export type TallyOwner = {
   sendTally(frame: Uint8Array): void
   /** More may be sent now. */
   allowanceGrew(): void
-  fail(code: string): void
+  /** What the peer sends has a price from now on. */
+  priceAgreed(priceWeiPerMib: bigint): void
+  close(code: string): void
 }
 
 export class TallyChannel {
@@ -57,7 +59,8 @@ export class TallyChannel {
       {
         send: (frame) => this.#owner.sendTally(frame),
         onAllowance: () => this.#owner.allowanceGrew(),
-        onViolation: (code) => this.#owner.fail(code),
+        onPrice: (priceWeiPerMib) => this.#owner.priceAgreed(priceWeiPerMib),
+        onViolation: (code) => this.#owner.close(code),
       },
       { transport: this.#sha256(concatBytes(...ids)), weDialled, label },
     )

@@ -51,7 +51,7 @@ function world({ input, fast = true, queueMax = 100, fastSet = [], read, allowan
     get writable() {
       return state.writable
     },
-    fail: (code) => failures.push(code),
+    close: (code) => failures.push(code),
     tally: {
       maySend: (bytes) => state.sentBytes + bytes <= state.allowance,
       sent: (_piece, _begin, _length, payloadBytes) => void (state.sentBytes += payloadBytes),
@@ -224,6 +224,17 @@ test('the tally holds the sender back, and lets it go on', async () => {
   upload.pump()
   await drain()
   equal(heard.length, 1 + 4)
+  equal(upload.heldSinceMs, undefined)
+})
+
+test('an unchoke starts with the window open', () => {
+  const { upload } = world({ allowance: 0 })
+  upload.unchoke()
+  upload.request(0, 0, 16_384)
+  upload.pump()
+  equal(upload.heldSinceMs, 0)
+  upload.choke()
+  upload.unchoke()
   equal(upload.heldSinceMs, undefined)
 })
 

@@ -30,7 +30,7 @@ export type UploadCarrier = {
   send(bytes: Uint8Array, onSent?: () => void): void
   /** False while too much waits in the socket. */
   readonly writable: boolean
-  fail(code: string): void
+  close(code: string): void
   readonly tally: Pick<TallyChannel, 'maySend' | 'sent'>
 }
 
@@ -130,6 +130,7 @@ export class Upload {
 
   unchoke(): void {
     this.choked = false
+    this.heldSinceMs = undefined
     this.#excess = 0
     this.#carrier.send(wire.encodeFixed(wire.UNCHOKE))
   }
@@ -166,7 +167,7 @@ export class Upload {
         this.#finish(run)
         if (this.#closed) return
         if (this.#carrier.fast) this.#reject(run.blocks)
-        else this.#carrier.fail('READ_FAILED')
+        else this.#carrier.close('READ_FAILED')
         this.#flush()
       },
     )
