@@ -62,6 +62,10 @@ export class LinkContext {
     if (!this.ended) this.#carrier.onAllowance()
   }
 
+  priceAgreed(priceWeiPerMib: bigint): void {
+    if (!this.ended) this.#carrier.onPrice?.(priceWeiPerMib)
+  }
+
   /** The peer broke the rules: said once, then the link is silent. */
   fail(code: string, message: string): void {
     if (this.ended) return

@@ -48,6 +48,8 @@ export type TallyCarrier = {
   send(frame: Uint8Array): void
   /** The sender's allowance grew: unchoke, continue. */
   onAllowance(): void
+  /** As receiver: the other side's price, which we have accepted. */
+  onPrice?(priceWeiPerMib: bigint): void
   /** The other side broke the rules in a way that ends the connection; `code` is counted. */
   onViolation(code: string, message: string): void
 }

@@ -91,6 +91,7 @@ export class ReceiverSide {
       return
     }
     this.#quote = verdict.quoteDigest
+    this.#context.priceAgreed(verdict.priceWeiPerMib)
     this.#context.send({ type: 'answer', accepted: true, body: verdict.acceptance })
   }
 

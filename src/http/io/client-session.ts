@@ -1,5 +1,6 @@
 /**
- * The client's end of a tally session: one link on one connection, frames queued until a request can carry them.
+ * The client's end of a tally session: one link on one connection, frames queued until a request can carry
+ * them.
  *
  * @module
  */
@@ -38,6 +39,7 @@ export type ClientSessionParts = {
   readonly signal: AbortSignal
   /** There is something to say, or to complain of. */
   readonly onPending: () => void
+  readonly onPrice: (priceWeiPerMib: bigint) => void
 }
 
 export class ClientSession {
@@ -50,7 +52,7 @@ export class ClientSession {
 
   constructor(parts: ClientSessionParts) {
     this.#parts = parts
-    const { ours, theirs, createLink, base, onPending } = parts
+    const { ours, theirs, createLink, base, onPending, onPrice } = parts
     const notify = () => {
       this.#wake?.()
       onPending()
@@ -63,6 +65,7 @@ export class ClientSession {
           notify()
         },
         onAllowance: () => undefined, // we only receive payload here
+        onPrice,
         onViolation: (code, message) => {
           this.#violation ??= new CodedError(code, message)
           notify()
@@ -133,7 +136,8 @@ export class ClientSession {
         await this.flush()
       }
     } catch {
-      // The connection is gone: what was signed before stands, the rest is lost to the server. Nothing to repair.
+      // The connection is gone: what was signed before stands, the rest is lost to the server. Nothing to
+      // repair.
     } finally {
       this.close()
     }

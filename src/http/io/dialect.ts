@@ -1,6 +1,6 @@
 /**
- * What differs between the servers a range source may talk to: how files are named, and what is agreed with the server
- * before the first range.
+ * What differs between the servers a range source may talk to: how files are named, and what is agreed with
+ * the server before the first range.
  *
  * @module
  */
@@ -20,6 +20,7 @@ export type SourceContext = {
   createClient(limits: { readonly dialsMax: number; readonly redirectsMax: number }): HttpClient
   readonly have: Bitfield
   setHave(bits: Bitfield): void
+  setPrice(priceWeiPerMib: bigint): void
   /** There may be something to do again. */
   wake(): void
 }

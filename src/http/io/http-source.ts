@@ -1,7 +1,8 @@
 /**
  * One of our own nodes as a source over HTTP: what it has, ranges of its files, tallies on each connection.
  *
- * Source: docs/HTTP.md. Each connection is greeted with `GET /file/{infoHash}/have`, which also names both peers.
+ * Source: docs/HTTP.md. Each connection is greeted with `GET /file/{infoHash}/have`, which also names both
+ * peers.
  *
  * @module
  */
@@ -121,6 +122,7 @@ class Greeter {
       createLink: tallyLinks!,
       signal: context.signal,
       onPending: () => context.wake(),
+      onPrice: (priceWeiPerMib) => context.setPrice(priceWeiPerMib),
     })
     session.receive(response.headers)
     return session

@@ -121,6 +121,9 @@ export class HttpRangeSource implements RangeSource {
         if (!this.#closed) this.#port.setHave(bits)
         this.#wake()
       },
+      setPrice: (priceWeiPerMib) => {
+        if (!this.#closed) this.#port.setTerms({ priceWeiPerMib })
+      },
       wake: () => this.#wake(),
     }
   }
