@@ -22,7 +22,8 @@ import {
   type OpenFrame,
   type TallyFrame,
 } from './frames.ts'
-import { decodeOpen, encodeOpen, type Open } from './open.ts'
+import { decodeOpen, encodeOpen, type Open, SESSION_LIFE_S } from './open.ts'
+import { RUNS_MAX } from './runs.ts'
 import { BILATERAL_SCOPE } from './scope.ts'
 import { shareIdOf } from './share-id.ts'
 import { decodeTally, encodeTally, type Tally } from './tally.ts'
@@ -328,4 +329,46 @@ test('an accomplice cannot sign with a key that is not of this connection', asyn
   twist(pair.bob, 'tally', (frame) => ({ ...frame, signature: curve.sign(frame.tally, accomplice.seed) }))
   await pair.begin()
   deepEqual(await codes(pair), ['alice: TALLY_SIGNATURE'])
+})
+
+test('a share delivered twice on one connection is worth its payload once, whatever the receiver signs', async () => {
+  await using pair = await createPair({ bytes: MIB / 2 })
+  await pair.deliver(pair.alice, pair.bob, MIB / 2)
+  await pair.settled()
+  await pair.deliver(pair.alice, pair.bob, MIB / 2)
+  const first = pair.bob.sent.find((frame) => frame.type === 'tally')!
+  pair.inject(
+    pair.bob,
+    encodeFrame({ ...resigned(pair.bob, first, { bytes: BigInt(MIB / 2 + 1) }), added: [] }),
+  )
+  deepEqual(await codes(pair), ['alice: TALLY_TOO_HIGH'])
+})
+
+test('a sender takes no tally in a session that is more than a day old', async () => {
+  let aheadMs = 0
+  const clock = { nowMs: () => Date.now() + aheadMs, monotonicMs: () => performance.now() }
+  await using pair = await createPair({ alice: { clock } })
+  await pair.begin()
+  aheadMs = (SESSION_LIFE_S + 10) * 1000
+  await pair.deliver(pair.alice, pair.bob, MIB / 2, MIB / 2)
+  await pair.bob.link.finish()
+  deepEqual(await codes(pair), ['alice: SESSION_TOO_OLD'])
+})
+
+test('offers come once a connection', async () => {
+  await using pair = await createPair()
+  await pair.settled()
+  for (let i = 0; i < 2; i++)
+    pair.inject(pair.alice, encodeFrame({ type: 'offer', quote: new Uint8Array(3) }))
+  deepEqual(await codes(pair), ['bob: OFFER_REPEATED'])
+})
+
+test('a receiver that asks for every other block cannot make the record of what was sent grow for ever', async () => {
+  await using pair = await createPair({ bytes: (RUNS_MAX + 2) * 2 * BLOCK })
+  await pair.settled()
+  for (let i = 0; i <= RUNS_MAX; i++) {
+    const offset = 2 * i * BLOCK
+    pair.alice.link.sent(Math.floor(offset / 262_144), offset % 262_144, BLOCK, BLOCK)
+  }
+  deepEqual(await codes(pair), ['alice: TOO_MANY_RUNS'])
 })

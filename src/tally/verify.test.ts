@@ -223,6 +223,13 @@ test('a key of small order is refused even where everything else would hold', as
   deepEqual(verdict, { ok: false, reason: 'weak-key' })
 })
 
+test('a key that deals with itself is refused in bilateral scope too', async () => {
+  const { authorityKey: _, accountOf: __, ...rest } = context
+  const own = await report(1, { sender: bob, open: { scope: BILATERAL_SCOPE } })
+  const verdict = await verifyReport(own, { ...rest, scope: BILATERAL_SCOPE })
+  deepEqual(verdict, { ok: false, reason: 'same-account' })
+})
+
 test('a scope with members is never judged without its authority', async () => {
   const { authorityKey: _, ...rest } = context
   deepEqual(await verifyReport(await report(1), rest), { ok: false, reason: 'credential-missing' })
