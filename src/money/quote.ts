@@ -49,7 +49,8 @@ const TAG = tagOf('TSWM-QUOTE-v1')
 export const QUOTE_BYTES = 261
 /** A quote further in the future is not believed: nobody should hold us to it for ever. */
 export const QUOTE_LIFE_S_MAX = 86_400
-const WINDOW_BYTES_MAX = 64 << 20
+/** Two of the largest pieces in use. */
+const WINDOW_BYTES_MAX = 256 << 20
 const QUOTE_TYPE = typeHashOf(
   'Quote(bytes32 share,address payee,uint32 lane,uint128 priceWeiPerMib,uint32 windowBytes,' +
     'uint32 unitBytes,uint64 expires,bytes32 nonce)',

@@ -1,6 +1,6 @@
 /**
- * Keeps a buyer's allocations on chain ahead of what it promises: many payees in one transaction, raised when half
- * of the lead is used, the channel opened with the first of them.
+ * Keeps a buyer's allocations on chain ahead of what it promises: many payees in one transaction, the channel opened
+ * with the first of them.
  *
  * @module
  */
@@ -24,6 +24,8 @@ type AllocatorParts = {
 
 const RETRY_MIN_MS = 250
 const RETRY_MAX_MS = 5_000
+/** The chain said no, most likely for want of coins: somebody has to act first. */
+const RETRY_REFUSED_MS = 30_000
 /** Payees per transaction: some 50,000 gas each, well inside a block. */
 const PAYEES_PER_ROUND = 100
 
@@ -70,11 +72,10 @@ export class Allocator {
     return this.#wanted.size
   }
 
-  /** Sees to it that the payee's allocation is `aheadWei` above what it is promised, once half of that is used. */
-  want(payee: EvmAddress, aheadWei: bigint): void {
+  /** Raises the payee's allocation to `aheadWei` above what it is promised, once it is less than `lowWei` above. */
+  want(payee: EvmAddress, aheadWei: bigint, lowWei: bigint): void {
     const promisedWei = this.#parts.book.promisedTo(payee)
-    const wanted = this.#wanted.get(payee) ?? 0n
-    if (aheadWei === 0n || wanted - promisedWei >= aheadWei / 2n) return
+    if ((this.#wanted.get(payee) ?? 0n) - promisedWei >= lowWei) return
     this.#wanted.set(payee, promisedWei + aheadWei)
     this.#working ??= this.#work().finally(() => {
       this.#working = undefined
@@ -109,8 +110,9 @@ export class Allocator {
       } catch (error) {
         this.#lastErrorCode = codeOf(error)
         if (this.#lastErrorCode === 'SETTLER_CLOSED') return
+        const refused = this.#lastErrorCode === 'SETTLEMENT_FAILED'
+        waitMs = refused ? RETRY_REFUSED_MS : Math.min(2 * waitMs, RETRY_MAX_MS)
         await this.#sleep(waitMs)
-        waitMs = Math.min(2 * waitMs, RETRY_MAX_MS)
       }
     }
   }

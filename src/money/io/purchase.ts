@@ -130,7 +130,7 @@ class PurchaseSession implements BuyerTerms {
       const { salt, channel } = allocator
       this.#quote = quote
       this.#channel = channel
-      allocator.want(quote.payee, this.#aheadWei(quote))
+      this.#wantAllocation(quote)
       const acceptance = encodeAcceptance({ quote: digest, payer: parts.wallet.address, salt, channel })
       return { ok: true, quoteDigest: digest, acceptance, priceWeiPerMib: quote.priceWeiPerMib }
     } catch (error) {
@@ -150,7 +150,7 @@ class PurchaseSession implements BuyerTerms {
     const totalWei = owed(tallyBytes, quote.priceWeiPerMib)
     if (totalWei < this.#signedWei) throw new CodedError('TALLY_ROLLED_BACK', 'a tally went backwards')
     await this.#promise(quote, totalWei)
-    this.#parts.allocator.want(quote.payee, this.#aheadWei(quote))
+    this.#wantAllocation(quote)
     const { wallet, driver } = this.#parts.parts
     const { payee, lane } = quote
     const voucher = { channel, payee, lane, cumulativeWei: totalWei, tally: tallyDigest }
@@ -171,11 +171,23 @@ class PurchaseSession implements BuyerTerms {
     return undefined
   }
 
-  /** How far the allocation should be ahead: as much again as was promised, so that raises become rare. */
-  #aheadWei(quote: SignedQuote): bigint {
-    const { settings, purchase, book } = this.#parts
-    const leastWei = owed(settings.allocationBytes, quote.priceWeiPerMib)
-    return lesser(greater(leastWei, book.promisedTo(quote.payee)), purchase.remainingWei)
+  /**
+   * Keeps the allocation ahead by as much as was promised so far, so that raises become rare, but by no more than a
+   * fair part of what the budget leaves, so that one payee does not lock what others could earn. It is raised when half of that
+   * is used, or when what is left would not take another window; at the end it covers the last byte.
+   */
+  #wantAllocation({ payee, priceWeiPerMib, windowBytes }: SignedQuote): void {
+    const { settings, purchase, book, allocator } = this.#parts
+    const { remainingWei } = purchase
+    const windowWei = owed(BigInt(windowBytes), priceWeiPerMib)
+    const growingWei = greater(owed(settings.allocationBytes, priceWeiPerMib), book.promisedTo(payee))
+    const fairWei = (settings.budgetWei - book.totalWei) / BigInt(Math.max(8, 3 * (allocator.payees + 1)))
+    const aheadWei = greater(2n * windowWei, lesser(growingWei, fairWei))
+    allocator.want(
+      payee,
+      lesser(aheadWei, remainingWei),
+      lesser(greater(aheadWei / 2n, windowWei), remainingWei),
+    )
   }
 
   /** Counts the promise at once, and waits for the journal only when the reserved amount is used up. */

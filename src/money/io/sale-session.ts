@@ -12,7 +12,7 @@ import { domainSeparator } from '../eip712.ts'
 import type { Quote } from '../quote.ts'
 import { decodeVoucher, type SignedVoucher, voucherDigest } from '../voucher.ts'
 import type { SellerRecord, VoucherBook } from '../voucher-book.ts'
-import { lesser, owed } from '../wei.ts'
+import { greater, lesser, owed } from '../wei.ts'
 import type { ChannelWatch } from './channel-watch.ts'
 import type { MoneyParts } from './parts.ts'
 
@@ -119,7 +119,8 @@ export class SaleSession implements SellerTerms {
       await note({ type: 'voucher', voucher, atMs: parts.clock.nowMs() })
     }
     this.#tallyBytes = tallyBytes
-    this.#reportedPaidBytes = paidBytes(this.#cover())
+    // Never less than before: the link keeps the highest, and `creditBytes` is counted from it.
+    this.#reportedPaidBytes = greater(paidBytes(this.#cover()), this.#reportedPaidBytes)
     const { priceWeiPerMib } = this.#parts.quote
     return {
       paidBytes: this.#reportedPaidBytes,

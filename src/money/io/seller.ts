@@ -30,6 +30,8 @@ const LANES_RESERVED = 1024
 const LANES_LOW = 256
 const LANE_MAX = 0xffff_ffff
 const UNIT_BYTES = 16_384
+/** Design section 3: with less, a buyer could not verify anything to sign for. */
+const UNITS_PER_WINDOW = 2
 const FREE_WINDOWS_REMEMBERED_MAX = 65_536
 const TICK_MS = 100
 const JOURNAL_RECORDS_MAX = 50_000
@@ -89,7 +91,7 @@ class JournalSeller implements Seller {
     return this.#parts.wallet.address
   }
 
-  terms({ share, priceWeiPerMib, unitBytes }: SellerSession): SellerTerms {
+  terms({ share, priceWeiPerMib, unitBytes = UNIT_BYTES }: SellerSession): SellerTerms {
     if (this.#closed) throw new CodedError('SELLER_CLOSED', 'the seller is closed')
     const { wallet, driver, clock, random } = this.#parts
     const { network } = driver
@@ -101,8 +103,8 @@ class JournalSeller implements Seller {
       payee: wallet.address,
       lane: this.#takeLane(),
       priceWeiPerMib: priceWeiPerMib ?? this.#settings.priceWeiPerMib,
-      windowBytes: this.#settings.windowBytes,
-      unitBytes: unitBytes ?? UNIT_BYTES,
+      windowBytes: Math.max(this.#settings.windowBytes, UNITS_PER_WINDOW * unitBytes),
+      unitBytes,
       expiresS: Math.floor(clock.nowMs() / 1000) + this.#settings.quoteLifeS,
       nonce: random.bytes(32),
     }

@@ -7,7 +7,7 @@ import type { BuyerTerms, SellerTerms } from '../../tally/terms.ts'
 import { parseAddress } from '../address.ts'
 import type { Buyer } from '../buyer.ts'
 import type { Seller } from '../seller.ts'
-import { lesser } from '../wei.ts'
+import { lesser, owed } from '../wei.ts'
 import { startDevChain } from './anvil.ts'
 import { createBuyer } from './buyer.ts'
 import { connectEvm } from './evm/chain.ts'
@@ -25,8 +25,13 @@ before(async () => {
 after(() => world[Symbol.asyncDispose]())
 
 type Deal = { seller: SellerTerms; buyer: BuyerTerms; sent: bigint; paid: bigint }
-async function deal(seller: Seller, buyer: Buyer, spendWeiMax = 10n ** 18n): Promise<Deal> {
-  const sellerTerms = seller.terms({ share })
+async function deal(
+  seller: Seller,
+  buyer: Buyer,
+  spendWeiMax = 10n ** 18n,
+  unitBytes = 16_384,
+): Promise<Deal> {
+  const sellerTerms = seller.terms({ share, unitBytes })
   const buyerTerms = buyer.purchase({ share, priceWeiPerMibMax: PRICE, spendWeiMax }).terms()
   const judged = await buyerTerms.judge(sellerTerms.quote)
   ok(judged.ok)
@@ -76,6 +81,20 @@ test('a download is paid for exactly, claimed and withdrawn', async () => {
   equal(sellerParts.settler.status().confirmed, 1)
 })
 
+test('one seller does not lock what the others could earn', async () => {
+  await using buyerParts = await world.person()
+  const total = 60n * MIB
+  await using buyer = await createBuyer({ budgetWei: owed(total, PRICE) }, buyerParts)
+  await using stack = new AsyncDisposableStack()
+  const deals: Deal[] = []
+  for (let i = 0; i < 3; i++) {
+    const seller = stack.use(await createSeller({ priceWeiPerMib: PRICE }, stack.use(await world.person())))
+    deals.push(await deal(seller, buyer))
+  }
+  const moved = await Promise.all(deals.map((agreed) => transfer(agreed, 16n * MIB)))
+  deepEqual(moved, Array(3).fill(16n * MIB))
+})
+
 test('many sellers share few transactions, and sessions of one channel share its allocation', async () => {
   await using buyerParts = await world.person()
   const settings = { budgetWei: 10n ** 18n, allocationBytes: 8n * MIB, allocateDelayMs: 200 }
@@ -89,6 +108,28 @@ test('many sellers share few transactions, and sessions of one channel share its
   const moved = await Promise.all(deals.map((agreed) => transfer(agreed, 3n * MIB)))
   deepEqual(moved, Array(8).fill(3n * MIB))
   ok(buyerParts.settler.status().confirmed < deals.length)
+})
+
+test('a limit that is exactly the price pays for the last byte, in units of large pieces', async () => {
+  await using sellerParts = await world.person()
+  await using buyerParts = await world.person()
+  await using seller = await createSeller({ priceWeiPerMib: PRICE }, sellerParts)
+  const total = 21n * MIB + 77n
+  await using buyer = await createBuyer({ budgetWei: owed(total, PRICE), allocationBytes: MIB }, buyerParts)
+  const unit = 4n * MIB
+  const agreed = await deal(seller, buyer, owed(total, PRICE), Number(unit))
+  // Nothing can be signed for before a whole piece is there: each must fit what the seller will serve.
+  for (let sent = 0n; sent < total; sent += unit) {
+    const piece = lesser(unit, total - sent)
+    for (let tries = 0; BigInt(agreed.seller.creditBytes(Number(2n * unit))) < piece && tries < 500; tries++)
+      await sleep(20)
+    ok(BigInt(agreed.seller.creditBytes(Number(2n * unit))) >= piece, `stuck at ${sent}`)
+    const tally = systemRandom.bytes(32)
+    const { payment } = await agreed.buyer.pay(tally, sent + piece)
+    await agreed.seller.credit(payment, tally, sent + piece)
+  }
+  await seller.settle()
+  equal(seller.status().claimedWei, owed(total, PRICE))
 })
 
 test('without an allocation a seller serves one window, then waits', async () => {
