@@ -13,8 +13,8 @@ import type { Magnet } from '../content/magnet.ts'
 import { parseTorrent } from '../content/metainfo.ts'
 import type { Share } from '../content/share.ts'
 import { sha1, sha256 } from '../crypto/io/sha.ts'
+import { fetchTorrent } from '../http/io/fetch-torrent.ts'
 import type { ShareName } from './download.ts'
-import { fetchTorrent } from './fetch-torrent.ts'
 
 export type Target = {
   readonly target: Share | ShareName
@@ -27,7 +27,6 @@ export type Target = {
 }
 
 const hashes = { sha1, sha256 }
-const TORRENT_BYTES_MAX = 192 << 20
 
 function fromTorrent(torrentBytes: Uint8Array, more: Partial<Target> = {}): Target {
   return {
@@ -76,38 +75,36 @@ function requireNamed(found: Share | ShareName, asked: ShareName): void {
   }
 }
 
+/** Asks each node the user named; one that fails is passed over. */
 async function askNodes(
   nodes: readonly string[],
   hash: string,
   signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {
   for (const node of nodes) {
-    const url = new URL(`file/${hash}/torrent`, node.endsWith('/') ? node : `${node}/`)
-    const bytes = await fetchTorrent(url, { clock: systemClock, signal, bytesMax: TORRENT_BYTES_MAX }).catch(
-      () => undefined,
-    )
-    if (bytes) return bytes
+    const url = new URL(`file/${hash}`, node.endsWith('/') ? node : `${node}/`)
+    const found = await fetchTorrent(url.href, { clock: systemClock, signal }).catch(() => undefined)
+    if (found) return found.torrent
   }
   return undefined
 }
 
-async function fromUrl(text: string, signal: AbortSignal): Promise<Target> {
-  const url = new URL(text)
-  const ours = /^(.*)\/file\/([0-9a-fA-F]{40}|[0-9a-fA-F]{64})(?:\/torrent)?$/.exec(url.pathname)
-  const torrentUrl = ours ? new URL(`${ours[1]}/file/${ours[2]}/torrent`, url) : url
-  const options = { clock: systemClock, signal, bytesMax: TORRENT_BYTES_MAX }
-  const torrentBytes = await fetchTorrent(torrentUrl, options)
+async function fromUrl(url: string, signal: AbortSignal): Promise<Target> {
+  const { torrent, link } = await fetchTorrent(url, { clock: systemClock, signal })
+  const found = parseFetched(torrent, url)
+  if (!link) return found
+  const onNode = { ...found, httpNodes: [link.base.href] }
+  const { infoHashV1, infoHashV2 } = found.target
+  const named = [infoHashV1, infoHashV2].some((name) => name && toHex(name) === link.hash)
+  if (!named) return byCid(onNode, link.hash)
+  return link.file === undefined ? onNode : { ...onNode, chosenFiles: [link.file] }
+}
+
+function parseFetched(torrent: Uint8Array, url: string): Target {
   try {
-    if (!ours) return fromTorrent(torrentBytes)
-    const base = `${url.origin}${ours[1]}`
-    const found = fromTorrent(torrentBytes, { httpNodes: [base] })
-    const hash = ours[2]!.toLowerCase()
-    const { infoHashV1, infoHashV2 } = found.target
-    const named = [infoHashV1, infoHashV2].some((name) => name && toHex(name) === hash)
-    return named ? found : byCid(found, hash)
+    return fromTorrent(torrent)
   } catch (cause) {
-    if (cause instanceof CodedError && cause.code === 'WRONG_TORRENT') throw cause
-    throw new CodedError('NOT_A_TORRENT', `${torrentUrl} is no torrent (${messageOf(cause)})`, { cause })
+    throw new CodedError('NOT_A_TORRENT', `${url} is no torrent (${messageOf(cause)})`, { cause })
   }
 }
 
