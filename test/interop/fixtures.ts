@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { writeSeededFile, writeSeededTree } from '../support/data.ts'
@@ -23,7 +23,7 @@ export type Fixture = TorrentFacts & { readonly torrent: string }
 
 export type Fixtures = AsyncDisposable & {
   /** A fresh folder below the fixtures' own. */
-  folder(name: string): Promise<string>
+  folder(): Promise<string>
   /** Where the share of that content lies under its own name. */
   path(content: Content): string
   torrent(maker: Maker, format: Format, content: Content): Promise<Fixture>
@@ -45,11 +45,7 @@ export async function createFixtures(): Promise<Fixtures> {
   }
   return {
     path,
-    async folder(name) {
-      const folder = join(root, name.replaceAll(/[^a-z0-9]+/gi, '-'))
-      await mkdir(folder, { recursive: true })
-      return folder
-    },
+    folder: () => mkdtemp(join(root, 'case-')),
     torrent(maker, format, content) {
       const key = `${maker} ${format} ${content}`
       const fixture = made.get(key) ?? makeTorrent(maker, format, content)

@@ -23,7 +23,7 @@ export type TransferOptions = {
 export async function transfer(one: Case, { us, maker, fixtures }: TransferOptions): Promise<void> {
   const [seeder, leecher] = one.direction === '← us' ? [us, one.client] : [one.client, us]
   const fixture = await fixtures.torrent(maker, one.format, one.content)
-  const work = await fixtures.folder(nameOf(one))
+  const work = await fixtures.folder()
   const outDir = join(work, 'out')
   const [seedPort, leechPort] = [await freePort(), await freePort()]
   await using stack = new AsyncDisposableStack()
