@@ -292,12 +292,9 @@ export class HttpRangeSource implements RangeSource {
     this.#port.detach()
     this.#endWith(end)
     const speaks = this.#lanes.some(({ greeting }) => greeting?.session !== undefined)
-    if (speaks && end.code !== 'bad-data') {
-      const cut = setTimeout(() => this.#abort.abort(), FAREWELL_MS)
-      this.#running.finally(() => clearTimeout(cut))
-    } else {
-      this.#abort.abort()
-    }
+    const graceMs = speaks && end.code !== 'bad-data' ? FAREWELL_MS : 0
+    const cut = setTimeout(() => this.#abort.abort(), graceMs)
+    this.#running.finally(() => clearTimeout(cut))
     this.#wake()
   }
 }
