@@ -1,5 +1,6 @@
 /**
- * Acceptance of a quote: which channel will pay. The channel's id follows from its payer and salt, so the seller can
+ * Acceptance of a quote: which channel will pay. The channel's id follows from its payer and salt, so the
+ * seller can
  * check who must sign vouchers without asking the chain.
  *
  * Source: design section 5; `contracts/TallyChannel.sol` (`channelId`). On the wire, 132 bytes:
@@ -47,7 +48,10 @@ export function encodeAcceptance({ quote, payer, salt, channel }: Acceptance): U
   return concatBytes(TAG, quote, addressBytes(payer), salt, channel)
 }
 
-/** Also checks that the channel is this payer's. @throws {DecodeError<'WRONG_LENGTH' | 'WRONG_TAG' | 'WRONG_CHANNEL'>} */
+/**
+ * Also checks that the channel is this payer's. @throws {DecodeError<'WRONG_LENGTH' | 'WRONG_TAG' |
+ * 'WRONG_CHANNEL'>}
+ */
 export function decodeAcceptance(
   bytes: Uint8Array,
   network: Pick<Network, 'chainId' | 'channels'>,

@@ -1,4 +1,5 @@
-// Goal: the books add up under any order of records, shortened journals mean the same, and no rule of cover, plan or
+// Goal: the books add up under any order of records, shortened journals mean the same, and no rule of cover,
+// plan or
 // settlement can be talked into more than the chain backs or into a second payment.
 import { deepEqual, equal, ok, throws } from 'node:assert/strict'
 import { test } from 'node:test'

@@ -46,7 +46,8 @@ export type Purchase = {
   /** Terms for one connection; `payee` when the seller's address is known beforehand. */
   terms(expected?: { readonly payee?: EvmAddress }): BuyerTerms
   /**
-   * Style 1: notes verified bytes of a peer that speaks no vouchers, to be paid in the next batch. What the limits do
+   * Style 1: notes verified bytes of a peer that speaks no vouchers, to be paid in the next batch. What the
+   * limits do
    * not allow is not owed: the answer says how much was noted.
    */
   payVerified(delivery: {
@@ -67,7 +68,10 @@ export type Buyer = AsyncDisposable & {
   }): Purchase
   /** Pays what is noted in one batch; resolves when confirmed. Rejects when `signal` aborts. */
   settle(options?: { readonly signal?: AbortSignal }): Promise<void>
-  /** Begins to close the channel; the rest of the deposit comes back after the delays, on a later `finishClose`. */
+  /**
+   * Begins to close the channel; the rest of the deposit comes back after the delays, on a later
+   * `finishClose`.
+   */
   startClose(): Promise<void>
   finishClose(): Promise<void>
   status(): BuyerStatus

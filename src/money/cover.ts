@@ -1,7 +1,8 @@
 /**
  * How far a seller may serve: what the allocation on chain covers, else one window.
  *
- * Source: design section 5 ("a payee serves against its own confirmed, non-closing allocation, else for one window").
+ * Source: design section 5 ("a payee serves against its own confirmed, non-closing allocation, else for one
+ * window").
  *
  * @module
  */
@@ -37,8 +38,10 @@ export function paidBytes(input: CoverInput): bigint {
 }
 
 /**
- * How many bytes beyond `reportedPaidBytes` (what the link was told last) may be served now. The session's total
- * never exceeds what is covered, or one window where nothing is; and never what is paid plus the present window.
+ * How many bytes beyond `reportedPaidBytes` (what the link was told last) may be served now. The session's
+ * total
+ * never exceeds what is covered, or one window where nothing is; and never what is paid plus the present
+ * window.
  */
 export function servableBytes(input: CoverInput, reportedPaidBytes: bigint, windowBytes: number): number {
   if (input.allocation?.closing === true) return 0

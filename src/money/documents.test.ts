@@ -1,4 +1,5 @@
-// Goal: quotes, vouchers and acceptances agree with viem's EIP-712 and with their byte tables; any bytes decode or
+// Goal: quotes, vouchers and acceptances agree with viem's EIP-712 and with their byte tables; any bytes
+// decode or
 // raise DecodeError; a quote that is expired, of another chain or too dear is refused.
 import { deepEqual, equal, throws } from 'node:assert/strict'
 import { test } from 'node:test'

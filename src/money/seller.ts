@@ -53,7 +53,10 @@ export type Seller = AsyncDisposable & {
   readonly address: EvmAddress
   /** A signed quote and its judge, for one connection. Signs at once, about 0.4 ms. */
   terms(session: SellerSession): SellerTerms
-  /** Claims everything unclaimed and withdraws it; resolves when it is confirmed. Rejects when `signal` aborts. */
+  /**
+   * Claims everything unclaimed and withdraws it; resolves when it is confirmed. Rejects when `signal`
+   * aborts.
+   */
   settle(options?: { readonly signal?: AbortSignal }): Promise<void>
   status(): SellerStatus
 }

@@ -7,8 +7,10 @@
  *                            +-----replaced-------+  +--failed (reverted) --> failed
  *   intent --failed (the chain refuses it) --> failed
  *
- * A transaction is in the journal, signed, before it is sent. So after a crash the very same bytes are sent again:
- * one nonce is mined once, and nothing is paid twice. Only when another transaction took the nonce is a new one made.
+ * A transaction is in the journal, signed, before it is sent. So after a crash the very same bytes are sent
+ * again:
+ * one nonce is mined once, and nothing is paid twice. Only when another transaction took the nonce is a new
+ * one made.
  *
  * @module
  */
@@ -139,7 +141,10 @@ export type Step =
   | { readonly do: 'send'; readonly submission: Submission }
   | { readonly do: 'check' }
 
-/** What is to be done now. `sentHash` and `sentMsAgo` are of this run: after a restart everything is sent again. */
+/**
+ * What is to be done now. `sentHash` and `sentMsAgo` are of this run: after a restart everything is sent
+ * again.
+ */
 export function nextStep(
   { submissions }: Settlement,
   run: { readonly sentHash?: string | undefined; readonly sentMsAgo: number },

@@ -2,7 +2,8 @@
  * Vouchers: a payer's signed promise of a cumulative amount to one payee on one lane of a channel.
  *
  * Source: EIP-712; design section 5. Signed type:
- * `Voucher(bytes32 channel,address payee,uint32 lane,uint128 cumulative,bytes32 tally)`. On the wire, 185 bytes:
+ * `Voucher(bytes32 channel,address payee,uint32 lane,uint128 cumulative,bytes32 tally)`. On the wire, 185
+ * bytes:
  *
  *   offset  size  field
  *   0       16    tag         "TSWM-VOUCHER-v1"

@@ -1,4 +1,5 @@
-// Goal: what is owed never falls below the price and never gains a wei by splitting; text and wei agree exactly.
+// Goal: what is owed never falls below the price and never gains a wei by splitting; text and wei agree
+// exactly.
 import { equal, ok, throws } from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

@@ -1,5 +1,6 @@
 /**
- * Keeps a buyer's allocations on chain ahead of what it promises: many payees in one transaction, the channel opened
+ * Keeps a buyer's allocations on chain ahead of what it promises: many payees in one transaction, the channel
+ * opened
  * with the first of them.
  *
  * @module
@@ -72,7 +73,10 @@ export class Allocator {
     return this.#wanted.size
   }
 
-  /** Raises the payee's allocation to `aheadWei` above what it is promised, once it is less than `lowWei` above. */
+  /**
+   * Raises the payee's allocation to `aheadWei` above what it is promised, once it is less than `lowWei`
+   * above.
+   */
   want(payee: EvmAddress, aheadWei: bigint, lowWei: bigint): void {
     const promisedWei = this.#parts.book.promisedTo(payee)
     if ((this.#wanted.get(payee) ?? 0n) - promisedWei >= lowWei) return

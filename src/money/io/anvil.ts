@@ -1,7 +1,8 @@
 /**
  * The embedded dev chain: anvil from the npm package, on 127.0.0.1, with its state in a folder of ours.
  *
- * It ends with this process in every case (`anvil-guard.ts`). Its genesis hash depends on the second it was first
+ * It ends with this process in every case (`anvil-guard.ts`). Its genesis hash depends on the second it was
+ * first
  * started, so two dev chains rarely share one; with a folder, the chain and its genesis stay across restarts.
  *
  * @module
@@ -78,7 +79,7 @@ function anvilBinary(): string {
     const manifest = require.resolve(`@foundry-rs/anvil-${platform}-${cpu}/package.json`)
     return join(dirname(manifest), 'bin', process.platform === 'win32' ? 'anvil.exe' : 'anvil')
   } catch (cause) {
-    const message = `anvil has no binary for ${process.platform} ${process.arch}: configure a JSON-RPC URL instead`
+    const message = `anvil has no binary for ${process.platform} ${process.arch}: configure a JSON-RPC URL`
     throw new CodedError('DEV_CHAIN_MISSING', message, { cause })
   }
 }

@@ -1,4 +1,5 @@
-// Goal: each way of paying a seller badly is refused with its own code; what it kept survives; a closing channel is
+// Goal: each way of paying a seller badly is refused with its own code; what it kept survives; a closing
+// channel is
 // claimed in time; peers without vouchers are paid once, within the limits.
 import { deepEqual, equal, ok, rejects, throws } from 'node:assert/strict'
 import { after, before, test } from 'node:test'

@@ -1,5 +1,6 @@
 /**
- * The buyer: judges quotes, signs vouchers within its limits, keeps allocations ahead, pays peers without vouchers.
+ * The buyer: judges quotes, signs vouchers within its limits, keeps allocations ahead, pays peers without
+ * vouchers.
  *
  * Source: design section 5.
  *
@@ -139,7 +140,10 @@ class JournalBuyer implements Buyer {
     return paying
   }
 
-  /** A batch is in both journals under its id and has one id on chain: it is paid once, however often this runs. */
+  /**
+   * A batch is in both journals under its id and has one id on chain: it is paid once, however often this
+   * runs.
+   */
   async #payNow({ batch, payments }: OpenBatch): Promise<void> {
     try {
       await this.#parts.settler.settle(`pay-${toHex(batch)}`, { type: 'pay', batch, payments })

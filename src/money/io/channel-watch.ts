@@ -52,7 +52,9 @@ export class ChannelWatch {
     return watched.view
   }
 
-  /** Looks at channels that are due: those `urgent` more and more slowly, the others each `claimIntervalMs`. */
+  /**
+   * Looks at channels that are due: those `urgent` more and more slowly, the others each `claimIntervalMs`.
+   */
   tick(active: readonly Uint8Array[], urgent: (channel: Uint8Array) => boolean): void {
     const nowMs = this.#parts.parts.clock.monotonicMs()
     for (const channel of [...active, ...this.#parts.book.channelIds]) {

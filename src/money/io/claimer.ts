@@ -1,7 +1,9 @@
 /**
- * When and what a seller claims: at a threshold, after an interval, at once when a channel is closing, or when asked.
+ * When and what a seller claims: at a threshold, after an interval, at once when a channel is closing, or
+ * when asked.
  *
- * Claiming what is claimed already pays nothing and costs a fee, so a claim that was under way when the process was
+ * Claiming what is claimed already pays nothing and costs a fee, so a claim that was under way when the
+ * process was
  * killed may safely be made again; the settler, which has its own journal, finishes the first one anyway.
  *
  * @module

@@ -1,4 +1,5 @@
-// Goal: a process killed between any two steps of settling neither pays twice nor loses a claim; an acknowledged
+// Goal: a process killed between any two steps of settling neither pays twice nor loses a claim; an
+// acknowledged
 // voucher is never lost; the dev chain never outlives its parent.
 import { equal } from 'node:assert/strict'
 import { spawn } from 'node:child_process'

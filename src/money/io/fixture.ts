@@ -1,5 +1,6 @@
 /**
- * For tests of money: a dev chain with our contracts, and people on it with funded wallets and folders of their own.
+ * For tests of money: a dev chain with our contracts, and people on it with funded wallets and folders of
+ * their own.
  *
  * @module
  */

@@ -1,8 +1,10 @@
 /**
  * An append-only, checksummed journal on disk. What `append` has resolved for is there after any crash.
  *
- * A torn last line (a crash in the middle of a write) is cut off on opening; damage anywhere else refuses to open,
- * since going on could pay twice. Appends that come while a write is under way share the next one. After a failed
+ * A torn last line (a crash in the middle of a write) is cut off on opening; damage anywhere else refuses to
+ * open,
+ * since going on could pay twice. Appends that come while a write is under way share the next one. After a
+ * failed
  * write nothing more is taken: what is on disk is then uncertain until the journal is opened anew.
  *
  * @module
@@ -23,7 +25,8 @@ export type Journal<R> = AsyncDisposable & {
   /** Resolves when the record is on disk. @throws {CodedError<'JOURNAL_FAILED'>} */
   append(record: R): Promise<void>
   /**
-   * Replaces all records atomically by an equivalent, shorter list, which must also stand for every record appended
+   * Replaces all records atomically by an equivalent, shorter list, which must also stand for every record
+   * appended
    * before `snapshot` is called, resolved or not: apply a record to memory before appending it.
    */
   rewrite(snapshot: () => readonly R[]): Promise<void>
@@ -77,7 +80,8 @@ class FileJournal<R> implements Journal<R> {
 
   rewrite(snapshot: () => readonly R[]): Promise<void> {
     return this.#then(async () => {
-      // From here to the first await nothing else runs: what is pending is in the snapshot, what comes later is not.
+      // From here to the first await nothing else runs: what is pending is in the snapshot, what comes later
+      // is not.
       const waiting = this.#waiting.splice(0)
       this.#lines = []
       const records = snapshot()

@@ -24,7 +24,9 @@ type SaleParts = {
   readonly book: VoucherBook
   readonly watch: ChannelWatch
   readonly note: (record: SellerRecord) => Promise<void>
-  /** Whether this channel, which nothing backs yet, gets a window all the same. @throws `TOO_MANY_UNCOVERED` */
+  /**
+   * Whether this channel, which nothing backs yet, gets a window all the same. @throws `TOO_MANY_UNCOVERED`
+   */
   readonly takeFreeWindow: (channel: Uint8Array) => boolean
   readonly ended: (session: SaleSession) => void
 }

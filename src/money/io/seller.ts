@@ -1,7 +1,8 @@
 /**
  * The seller: quotes for connections, vouchers kept durably before they are acknowledged, claims.
  *
- * Source: design section 5. What it knows of the chain are the allocations last seen; it looks often while a session
+ * Source: design section 5. What it knows of the chain are the allocations last seen; it looks often while a
+ * session
  * waits for one, and every `claimIntervalMs` otherwise, which is far below the closing delay.
  *
  * @module
@@ -158,7 +159,9 @@ class JournalSeller implements Seller {
     return [...this.#sessions].filter((session) => session.usesFreeWindow).length
   }
 
-  /** In memory first, so that a journal that is rewritten meanwhile has it; acknowledged when it is on disk. */
+  /**
+   * In memory first, so that a journal that is rewritten meanwhile has it; acknowledged when it is on disk.
+   */
   #note(record: SellerRecord): Promise<void> {
     this.#book.apply(record)
     return this.#journal.append(record)

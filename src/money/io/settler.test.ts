@@ -1,4 +1,5 @@
-// Goal: settling waits while the chain is down and goes on when it is back; it never signs for another chain; a stuck
+// Goal: settling waits while the chain is down and goes on when it is back; it never signs for another chain;
+// a stuck
 // transaction gets a higher fee and a lost nonce a new one, without paying twice.
 import { equal, ok, rejects } from 'node:assert/strict'
 import { after, before, test } from 'node:test'

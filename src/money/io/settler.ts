@@ -1,8 +1,10 @@
 /**
  * Carries settlements out, one after the other, and waits while the chain is down.
  *
- * Source: design section 5; the rules are in `../settlement.ts`. One at a time keeps nonces in order by itself; the
- * work is in batches, so that is no bottleneck. Waiting is exponential between the two bounds and can be seen.
+ * Source: design section 5; the rules are in `../settlement.ts`. One at a time keeps nonces in order by
+ * itself; the
+ * work is in batches, so that is no bottleneck. Waiting is exponential between the two bounds and can be
+ * seen.
  *
  * @module
  */
@@ -26,7 +28,9 @@ export type SettlerOptions = {
 }
 export type SettlerParts = { readonly driver: Driver; readonly clock: Clock }
 
-/** The chain may refuse because it is behind (a deposit not seen yet): ask again this often before giving up. */
+/**
+ * The chain may refuse because it is behind (a deposit not seen yet): ask again this often before giving up.
+ */
 const REFUSALS_MAX = 4
 const JOURNAL_RECORDS_MAX = 20_000
 
@@ -41,8 +45,10 @@ export type SettlementStatus = {
 
 export type Settler = AsyncDisposable & {
   /**
-   * Journals the action and carries it out; resolves to its transaction when confirmed. The same id again is the same
-   * settlement, whatever has happened in between. Rejects `SETTLEMENT_FAILED` when the chain refused or reverted it.
+   * Journals the action and carries it out; resolves to its transaction when confirmed. The same id again is
+   * the same
+   * settlement, whatever has happened in between. Rejects `SETTLEMENT_FAILED` when the chain refused or
+   * reverted it.
    */
   settle(id: string, action: Action): Promise<{ readonly hash: string }>
   /** Resolves when nothing is waiting. */
@@ -180,7 +186,8 @@ class JournalSettler implements Settler {
     const step = nextStep(settlement, { sentHash: run.sentHash, sentMsAgo }, this.#options.raiseFeeAfterMs)
     if (step.do === 'prepare') return this.#prepare(settlement, run, step.replaces)
     if (step.do === 'check') return this.#check(settlement, run)
-    // A refusal here decides nothing (known already, nonce used): the check that follows says what became of it.
+    // A refusal here decides nothing (known already, nonce used): the check that follows says what became of
+    // it.
     await driver.send(step.submission).catch((error: unknown) => {
       if (codeOf(error) !== 'CHAIN_REFUSED') throw error
     })

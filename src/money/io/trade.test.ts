@@ -40,7 +40,9 @@ async function deal(
   return { seller: sellerTerms, buyer: buyerTerms, sent: 0n, paid: 0n }
 }
 
-/** What two links do: serve within the credit, sign, credit. Returns the bytes moved over the session so far. */
+/**
+ * What two links do: serve within the credit, sign, credit. Returns the bytes moved over the session so far.
+ */
 async function transfer(session: Deal, totalBytes: bigint, stallsMax = 500): Promise<bigint> {
   const { seller, buyer } = session
   for (let idle = 0; session.sent < totalBytes && idle < stallsMax; ) {

@@ -1,5 +1,6 @@
 /**
- * Deploys our two contracts, at addresses that follow from the chain and the closing delay alone where the usual
+ * Deploys our two contracts, at addresses that follow from the chain and the closing delay alone where the
+ * usual
  * CREATE2 deployer is there (anvil has it built in), so that everyone on a chain finds the same ones.
  *
  * @module
@@ -15,9 +16,14 @@ import type { Wallet } from '../wallet.ts'
 import { signCall } from './account.ts'
 import type { EvmChain } from './chain.ts'
 
-/** A day: a seller that looks at its channels every ten minutes misses a close only if it is off for a day. */
+/**
+ * A day: a seller that looks at its channels every ten minutes misses a close only if it is off for a day.
+ */
 export const CLOSE_DELAY_S = 86_400
-/** The deterministic deployment proxy (github.com/Arachnid/deterministic-deployment-proxy): data = salt | code. */
+/**
+ * The deterministic deployment proxy (github.com/Arachnid/deterministic-deployment-proxy): data = salt |
+ * code.
+ */
 const CREATE2_DEPLOYER = '0x4e59b44847b379578588920cA78FbF26c0B4956C'
 const SALT = `0x${'00'.repeat(32)}` as const
 const RECEIPT_TIMEOUT_MS = 120_000

@@ -84,7 +84,8 @@ class EvmReader {
   }
 
   async outcome(submissions: readonly Submission[], address: EvmAddress): Promise<Outcome> {
-    // The count is read before the receipts: a transaction mined in between is then found, not taken for replaced.
+    // The count is read before the receipts: a transaction mined in between is then found, not taken for
+    // replaced.
     const { settled, count } = await this.#chain.ask(async (client) => {
       const settled = (await client.getBlockNumber()) - BigInt(this.#confirmations)
       if (settled < 0n) return { settled, count: 0 }
