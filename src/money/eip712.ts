@@ -2,10 +2,8 @@
  * EIP-712 digests for the two documents that money signs: quotes and vouchers.
  *
  * Source: EIP-712. `digest = keccak256(0x19 01 | domainSeparator | hashStruct)`; every member is one 32-byte
- * word,
- * integers and addresses left-padded. The domain has all five members; its salt is the hash of the chain's
- * block 0,
- * so that a signature made for one chain 98765 is worth nothing on another.
+ * word, integers and addresses left-padded. The domain has all five members; its salt is the hash of the chain's
+ * block 0, so that a signature made for one chain 98765 is worth nothing on another.
  *
  * @module
  */

@@ -11,7 +11,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { CodedError } from '../../base/errors.ts'
+import { siblingUrl } from '../../base/io/sibling.ts'
 import type { EvmAddress } from '../address.ts'
 
 export const DEV_CHAIN_ID = 98_765
@@ -66,7 +68,7 @@ function spawnGuarded(options: DevChainOptions, chainId: number): ChildProcess {
     mkdirSync(options.dir, { recursive: true, mode: 0o700 })
     args.push('--state', join(options.dir, 'anvil-state.json'), '--state-interval', '10')
   }
-  const guard = join(import.meta.dirname, `anvil-guard${import.meta.filename.slice(-3)}`)
+  const guard = fileURLToPath(siblingUrl('./anvil-guard', import.meta.url))
   return spawn(process.execPath, [guard, anvilBinary(), ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
 }
 

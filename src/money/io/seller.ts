@@ -184,7 +184,7 @@ class JournalSeller implements Seller {
 
   #takeFreeWindow(channel: Uint8Array): boolean {
     const key = toHex(channel)
-    if (this.#freeWindowsTaken.has(key)) return false // one per channel; this session waits for its allocation
+    if (this.#freeWindowsTaken.has(key)) return false // one per channel: wait for an allocation
     if (this.#uncoveredSessions() >= this.#settings.uncoveredSessionsMax) {
       throw new CodedError(
         'TOO_MANY_UNCOVERED',

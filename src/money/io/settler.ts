@@ -204,7 +204,8 @@ class JournalSettler implements Settler {
     } catch (error) {
       if (codeOf(error) !== 'CHAIN_REFUSED') throw error
       if (replaces !== undefined) {
-        run.sentAtMs = this.#parts.clock.monotonicMs() // perhaps it was mined meanwhile: look before trying again
+        // Perhaps it was mined meanwhile: look before trying again.
+        run.sentAtMs = this.#parts.clock.monotonicMs()
         return
       }
       if (++run.refusals < REFUSALS_MAX) throw error

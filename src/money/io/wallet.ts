@@ -12,6 +12,7 @@
 import { Worker } from 'node:worker_threads'
 import { assert } from '../../base/assert.ts'
 import { CodedError } from '../../base/errors.ts'
+import { siblingUrl } from '../../base/io/sibling.ts'
 import { addressBytesOf, checkSignatureForm, isSecretKey, signDigest } from '../../crypto/secp256k1.ts'
 import { addressOf, type EvmAddress } from '../address.ts'
 
@@ -95,7 +96,7 @@ class SignWorker {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./wallet-worker.ts', import.meta.url), { workerData: this.#key })
+    const worker = new Worker(siblingUrl('./wallet-worker', import.meta.url), { workerData: this.#key })
     worker.on('message', ({ id, result }: SignAnswer) => {
       this.#waiting.get(id)?.resolve(result)
       this.#waiting.delete(id)
