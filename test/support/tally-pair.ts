@@ -183,6 +183,12 @@ export class Pair implements AsyncDisposable {
     }
   }
 
+  /** Who saw which rule broken, once everything has come to rest. */
+  async codes(): Promise<string[]> {
+    await this.settled()
+    return this.violations.map(({ by, code }) => `${by}: ${code}`)
+  }
+
   /** Signatures under way count as being on the pipe. */
   #counted(): Ed25519 {
     const count = async <T>(work: Promise<T>): Promise<T> => {
