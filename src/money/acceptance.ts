@@ -1,7 +1,6 @@
 /**
  * Acceptance of a quote: which channel will pay. The channel's id follows from its payer and salt, so the
- * seller can
- * check who must sign vouchers without asking the chain.
+ * seller can check who must sign vouchers without asking the chain.
  *
  * Source: design section 5; `contracts/TallyChannel.sol` (`channelId`). On the wire, 132 bytes:
  *

@@ -47,8 +47,7 @@ export type Purchase = {
   terms(expected?: { readonly payee?: EvmAddress }): BuyerTerms
   /**
    * Style 1: notes verified bytes of a peer that speaks no vouchers, to be paid in the next batch. What the
-   * limits do
-   * not allow is not owed: the answer says how much was noted.
+   * limits do not allow is not owed: the answer says how much was noted.
    */
   payVerified(delivery: {
     readonly payee: EvmAddress

@@ -39,9 +39,8 @@ export function paidBytes(input: CoverInput): bigint {
 
 /**
  * How many bytes beyond `reportedPaidBytes` (what the link was told last) may be served now. The session's
- * total
- * never exceeds what is covered, or one window where nothing is; and never what is paid plus the present
- * window.
+ * total never exceeds what is covered, or one window where nothing is; and never what is paid plus the
+ * present window.
  */
 export function servableBytes(input: CoverInput, reportedPaidBytes: bigint, windowBytes: number): number {
   if (input.allocation?.closing === true) return 0

@@ -1,7 +1,7 @@
 /**
  * What every settlement driver can do, whatever its chain: prepare a signed transaction, send it, say what
- * became
- * of it, and read channels. Preparing and sending are apart so that a journal can stand between them.
+ * became of it, and read channels. Preparing and sending are apart so that a journal can stand between
+ * them.
  *
  * Source: design section 5, "Money". Implemented by `io/evm/driver.ts`.
  *
@@ -84,9 +84,8 @@ export type DriverAbilities = {
 }
 
 /**
- * Every call rejects with CodedError: `CHAIN_UNREACHABLE` (try later), `CHAIN_WRONG` (not the chain we signed
- * for),
- * or `CHAIN_REFUSED` (it would revert, or funds are missing: not sent).
+ * Every call rejects with CodedError: `CHAIN_UNREACHABLE` (try later), `CHAIN_WRONG` (not the chain we
+ * signed for), or `CHAIN_REFUSED` (it would revert, or funds are missing: not sent).
  */
 export type Driver = AsyncDisposable & {
   readonly name: string

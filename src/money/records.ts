@@ -2,8 +2,7 @@
  * Journal lines: one record as JSON with its number and a checksum, so that a torn or changed line is seen.
  *
  * `CHECKSUM NUMBER JSON`, where the checksum is eight hex digits over the rest of the line. In the JSON a
- * bigint is
- * `{"$n":"12"}` and bytes are `{"$x":"0a0b"}`.
+ * bigint is `{"$n":"12"}` and bytes are `{"$x":"0a0b"}`.
  *
  * @module
  */

@@ -2,8 +2,7 @@
  * A buyer's spending: what was promised to whom for which share, and what is owed to peers without vouchers.
  *
  * Promises are journalled ahead in steps ("reserved"), so that a voucher seldom waits for the disk; after a
- * crash a
- * reservation counts as spent in full, which errs on the side of spending less.
+ * crash a reservation counts as spent in full, which errs on the side of spending less.
  *
  * @module
  */

@@ -2,8 +2,7 @@
  * Amounts of the chain's coin: `bigint` in wei everywhere, decimal text at the edge only.
  *
  * Source: design section 5. A price is wei per MiB (2^20 bytes) and is always applied to a running total of
- * bytes,
- * never per voucher, so that rounding cannot add up.
+ * bytes, never per voucher, so that rounding cannot add up.
  *
  * @module
  */

@@ -1,7 +1,6 @@
 /**
- * Keeps a buyer's allocations on chain ahead of what it promises: many payees in one transaction, the channel
- * opened
- * with the first of them.
+ * Keeps a buyer's allocations on chain ahead of what it promises: many payees in one transaction, the
+ * channel opened with the first of them.
  *
  * @module
  */

@@ -1,9 +1,7 @@
 /**
  * Stands between us and anvil so that it never outlives us: this small process holds the read end of a pipe
- * from its
- * parent. When the parent ends, however it ends (SIGKILL too), the kernel closes the pipe, and the guard
- * stops anvil,
- * giving it time to write its state.
+ * from its parent. When the parent ends, however it ends (SIGKILL too), the kernel closes the pipe, and the
+ * guard stops anvil, giving it time to write its state.
  *
  * Run as `node anvil-guard.ts BINARY ARGUMENTS…`; prints anvil's output.
  *

@@ -2,8 +2,8 @@
  * The embedded dev chain: anvil from the npm package, on 127.0.0.1, with its state in a folder of ours.
  *
  * It ends with this process in every case (`anvil-guard.ts`). Its genesis hash depends on the second it was
- * first
- * started, so two dev chains rarely share one; with a folder, the chain and its genesis stay across restarts.
+ * first started, so two dev chains rarely share one; with a folder, the chain and its genesis stay across
+ * restarts.
  *
  * @module
  */

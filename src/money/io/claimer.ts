@@ -3,8 +3,8 @@
  * when asked.
  *
  * Claiming what is claimed already pays nothing and costs a fee, so a claim that was under way when the
- * process was
- * killed may safely be made again; the settler, which has its own journal, finishes the first one anyway.
+ * process was killed may safely be made again; the settler, which has its own journal, finishes the first
+ * one anyway.
  *
  * @module
  */

@@ -1,7 +1,6 @@
 /**
  * For tests of crashes: does one piece of settling in a process of its own and is killed at the point it is
- * told.
- * Options come as JSON on the command line (bytes as hex); it prints `done` if it gets to the end.
+ * told. Options come as JSON on the command line (bytes as hex); it prints `done` if it gets to the end.
  *
  * @module
  */

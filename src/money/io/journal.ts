@@ -1,11 +1,10 @@
 /**
  * An append-only, checksummed journal on disk. What `append` has resolved for is there after any crash.
  *
- * A torn last line (a crash in the middle of a write) is cut off on opening; damage anywhere else refuses to
- * open,
- * since going on could pay twice. Appends that come while a write is under way share the next one. After a
- * failed
- * write nothing more is taken: what is on disk is then uncertain until the journal is opened anew.
+ * A torn last line (a crash in the middle of a write) is cut off on opening; damage anywhere else refuses
+ * to open, since going on could pay twice. Appends that come while a write is under way share the next one.
+ * After a failed write nothing more is taken: what is on disk is then uncertain until the journal is opened
+ * anew.
  *
  * @module
  */
@@ -26,8 +25,7 @@ export type Journal<R> = AsyncDisposable & {
   append(record: R): Promise<void>
   /**
    * Replaces all records atomically by an equivalent, shorter list, which must also stand for every record
-   * appended
-   * before `snapshot` is called, resolved or not: apply a record to memory before appending it.
+   * appended before `snapshot` is called, resolved or not: apply a record to memory before appending it.
    */
   rewrite(snapshot: () => readonly R[]): Promise<void>
 }

@@ -172,11 +172,10 @@ class PurchaseSession implements BuyerTerms {
   }
 
   /**
-   * Keeps the allocation ahead by as much as was promised so far, so that raises become rare, but by no more
-   * than a
-   * fair part of what the budget leaves, so that one payee does not lock what others could earn. It is raised
-   * when half of that
-   * is used, or when what is left would not take another window; at the end it covers the last byte.
+   * Keeps the allocation ahead by as much as was promised so far, so that raises become rare, but by no
+   * more than a fair part of what the budget leaves, so that one payee does not lock what others could
+   * earn. It is raised when half of that is used, or when what is left would not take another window; at
+   * the end it covers the last byte.
    */
   #wantAllocation({ payee, priceWeiPerMib, windowBytes }: SignedQuote): void {
     const { settings, purchase, book, allocator } = this.#parts

@@ -1,9 +1,8 @@
 /**
  * The seller: quotes for connections, vouchers kept durably before they are acknowledged, claims.
  *
- * Source: design section 5. What it knows of the chain are the allocations last seen; it looks often while a
- * session
- * waits for one, and every `claimIntervalMs` otherwise, which is far below the closing delay.
+ * Source: design section 5. What it knows of the chain are the allocations last seen; it looks often while
+ * a session waits for one, and every `claimIntervalMs` otherwise, which is far below the closing delay.
  *
  * @module
  */

@@ -2,9 +2,8 @@
  * Carries settlements out, one after the other, and waits while the chain is down.
  *
  * Source: design section 5; the rules are in `../settlement.ts`. One at a time keeps nonces in order by
- * itself; the
- * work is in batches, so that is no bottleneck. Waiting is exponential between the two bounds and can be
- * seen.
+ * itself; the work is in batches, so that is no bottleneck. Waiting is exponential between the two bounds
+ * and can be seen.
  *
  * @module
  */
@@ -45,10 +44,9 @@ export type SettlementStatus = {
 
 export type Settler = AsyncDisposable & {
   /**
-   * Journals the action and carries it out; resolves to its transaction when confirmed. The same id again is
-   * the same
-   * settlement, whatever has happened in between. Rejects `SETTLEMENT_FAILED` when the chain refused or
-   * reverted it.
+   * Journals the action and carries it out; resolves to its transaction when confirmed. The same id again
+   * is the same settlement, whatever has happened in between. Rejects `SETTLEMENT_FAILED` when the chain
+   * refused or reverted it.
    */
   settle(id: string, action: Action): Promise<{ readonly hash: string }>
   /** Resolves when nothing is waiting. */

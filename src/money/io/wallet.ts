@@ -2,10 +2,8 @@
  * The node's wallet: one secp256k1 key, signing at once or off the main thread.
  *
  * Measured (Node 26, a busy machine of two cores): a signature takes 0.5 to 1.3 ms, a recovery some 1.5 ms;
- * handed to
- * the worker, a voucher costs the main thread 0.1 ms (digest and messages). Vouchers, one per 4 MiB, go
- * through the
- * worker; quotes and transactions, which are rare, are signed at once.
+ * handed to the worker, a voucher costs the main thread 0.1 ms (digest and messages). Vouchers, one per 4
+ * MiB, go through the worker; quotes and transactions, which are rare, are signed at once.
  *
  * @module
  */

@@ -1,9 +1,8 @@
 /**
  * One JSON-RPC endpoint: says which chain it is, and turns every failure into one of our three codes.
  *
- * Nothing is asked or sent before the endpoint has shown the chain id and the genesis hash we expect; after a
- * failure
- * it has to show them again, since another chain may answer at the same URL.
+ * Nothing is asked or sent before the endpoint has shown the chain id and the genesis hash we expect; after
+ * a failure it has to show them again, since another chain may answer at the same URL.
  *
  * @module
  */

@@ -1,7 +1,6 @@
 /**
  * Deploys our two contracts, at addresses that follow from the chain and the closing delay alone where the
- * usual
- * CREATE2 deployer is there (anvil has it built in), so that everyone on a chain finds the same ones.
+ * usual CREATE2 deployer is there (anvil has it built in), so that everyone on a chain finds the same ones.
  *
  * @module
  */
