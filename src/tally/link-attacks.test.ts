@@ -3,14 +3,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import { ed25519 as curve } from '@noble/curves/ed25519.js'
 import { BLOCK, createPair, ed25519, nowS, type Pair, type Party } from '../../test/support/tally-pair.ts'
-import {
-  decodeFrame,
-  encodeFrame,
-  type Frame,
-  type Hello,
-  type OpenFrame,
-  type TallyFrame,
-} from './frames.ts'
+import { decodeFrame, encodeFrame, type Frame, type OpenFrame, type TallyFrame } from './frames.ts'
 import { decodeOpen, encodeOpen, type Open, SESSION_LIFE_S } from './open.ts'
 import { RUNS_MAX } from './runs.ts'
 import { BILATERAL_SCOPE } from './scope.ts'
