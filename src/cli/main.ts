@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { enableCompileCache } from 'node:module'
+// The whole module, because an old Node has no such export and would not get as far as the message below.
+import nodeModule from 'node:module'
 
 const [major] = process.versions.node.split('.').map(Number)
 if (major === undefined || major < 24) {
@@ -13,6 +14,6 @@ if (major === undefined || major < 24) {
   )
   process.exit(2)
 }
-enableCompileCache()
+nodeModule.enableCompileCache()
 const { runProgram } = await import('./program.ts')
 await runProgram(process.argv.slice(2))

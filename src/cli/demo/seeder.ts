@@ -7,7 +7,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomFillSync } from 'node:crypto'
 import { mkdir, open, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { CodedError } from '../../base/errors.ts'
+import { siblingUrl } from '../../base/io/sibling.ts'
 import type { Share } from '../../content/share.ts'
 
 const READY_TIMEOUT_MS = 30_000
@@ -36,7 +38,7 @@ export type Seeder = {
 
 /** Runs this program with these arguments; with `--with-parent` it ends when we do, however we end. */
 export function runSelf(args: readonly string[]): ChildProcess {
-  const main = join(import.meta.dirname, '..', `main${import.meta.filename.slice(-3)}`)
+  const main = fileURLToPath(siblingUrl('../main', import.meta.url))
   return spawn(process.execPath, [main, ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
 }
 

@@ -7,6 +7,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { CodedError, messageOf } from '../../base/errors.ts'
+import { siblingUrl } from '../../base/io/sibling.ts'
 import type { HashJob } from '../hash-plan.ts'
 import type { HashAnswer, HashOutcome, HashRequest, HashTask } from './hash-protocol.ts'
 
@@ -22,8 +23,7 @@ export type RunOptions = {
 
 /** More threads than eight only wait for the disk. */
 const DEFAULT_WORKERS = Math.min(availableParallelism(), 8)
-// What is published is compiled: then this file and the worker's both end in .js.
-const WORKER_URL = new URL(`./hash-worker.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
+const WORKER_URL = siblingUrl('./hash-worker', import.meta.url)
 /** How far workers may run ahead of a stream: what the page cache must hold to read the disk once. */
 const AHEAD_BYTES_MAX = 128 * 2 ** 20
 const AHEAD_JOBS_MAX = 4_096

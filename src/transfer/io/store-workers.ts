@@ -6,16 +6,13 @@
  */
 import { Worker } from 'node:worker_threads'
 import { CodedError } from '../../base/errors.ts'
+import { siblingUrl } from '../../base/io/sibling.ts'
 import type { StoreAnswer, StoreJob, StoreReply, StoreRequest } from './store-jobs.ts'
 
 type Lane = { readonly worker: Worker; readonly jobs: Map<number, Waiting> }
 type Waiting = { readonly resolve: (reply: StoreReply) => void; readonly reject: (error: unknown) => void }
 
-// Published code is compiled; the worker lies beside this file under the same extension.
-const ENTRY = new URL(
-  import.meta.url.endsWith('.ts') ? './store-worker.ts' : './store-worker.js',
-  import.meta.url,
-)
+const ENTRY = siblingUrl('./store-worker', import.meta.url)
 
 export class StoreWorkers implements AsyncDisposable {
   readonly workersMax: number
