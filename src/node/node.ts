@@ -15,7 +15,7 @@ import { createStoreHost, type StoreHost } from '../transfer/io/store-host.ts'
 import type { Config } from './config.ts'
 import type { Home } from './home.ts'
 import { Keys } from './keys.ts'
-import { type Money, openMoney } from './money.ts'
+import type { Money } from './money.ts'
 import { openTallies, strangerPolicy, type Tallies } from './tallies.ts'
 import { USER_AGENT } from './version.ts'
 
@@ -44,12 +44,18 @@ export type Node = AsyncDisposable & {
 
 const CONNECTIONS_MAX = 2_000
 
+/** The chain's libraries cost 0.3 s and 40 MiB: loaded by those who deal only. */
+async function openMoney(settings: Config['money'], parts: { home: Home; keys: Keys }): Promise<Money> {
+  const loaded = await import('./money.ts')
+  return loaded.openMoney(settings, parts.home, parts.keys)
+}
+
 export async function createNode(options: NodeOptions): Promise<Node> {
   const { home, config, log } = options
   await using opened = new AsyncDisposableStack()
   const keys = new Keys(home, options.password)
   const store = opened.use(createStoreHost())
-  const money = options.withMoney ? opened.use(await openMoney(config.money, home, keys)) : undefined
+  const money = options.withMoney ? opened.use(await openMoney(config.money, { home, keys })) : undefined
   const tallies = config.tally.enabled
     ? opened.use(await openTallies(config.tally, { home, keys, log, ...(money ? { money } : {}) }))
     : undefined

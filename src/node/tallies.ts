@@ -16,7 +16,6 @@ import { createTallyLinkFactory } from '../tally/link-factory.ts'
 import type { Membership, StrangerPolicy } from '../tally/link-settings.ts'
 import { shareIdOf } from '../tally/share-id.ts'
 import type { Config } from './config.ts'
-import { standingWith } from './credentials.ts'
 import type { Home } from './home.ts'
 import type { Keys } from './keys.ts'
 import type { Money } from './money.ts'
@@ -55,7 +54,10 @@ export async function openTallies(
       const standing =
         settings.authority === ''
           ? undefined
-          : await standingWith({ authority: settings.authority, share: id, swarmKey }, { keys, ed25519, log })
+          : await (await import('./credentials.ts')).standingWith(
+              { authority: settings.authority, share: id, swarmKey },
+              { keys, ed25519, log },
+            )
       const { payloadBytes } = share.layout
       const scope = standing ? { scope: standing.scope } : {}
       await noteContext(home, { share: id, payloadBytes, name: share.name, ...scope })
