@@ -16,7 +16,7 @@ type Check = { readonly name: string; readonly command: readonly string[]; reado
 
 const CHECKS: readonly Check[] = [
   { name: 'types', command: ['tsc', '-p', '.'] },
-  { name: 'format and lint', command: ['biome', 'ci', '.'] },
+  { name: 'format and lint', command: ['biome', 'ci', '--colors=off', '.'] },
   { name: 'import rules', command: ['depcruise', 'src', 'test', 'bench', 'scripts'] },
   { name: 'unused code', command: ['knip'] },
   {
