@@ -24,6 +24,11 @@ const CHECKS: readonly Check[] = [
     command: ['node', 'scripts/compile-contracts.ts', '--check'],
     needs: 'scripts/compile-contracts.ts',
   },
+  {
+    name: 'the page of limits is current',
+    command: ['node', 'scripts/limits.ts', '--check'],
+    needs: 'scripts/limits.ts',
+  },
 ]
 
 type Outcome = {

@@ -53,5 +53,7 @@ test('interop', { concurrency: CASES_AT_ONCE }, async (t) => {
       }
     })
   await Promise.all(cases.map(run))
+  const order = new Map(cases.map((one, index) => [nameOf(one), index]))
+  results.sort((a, b) => order.get(nameOf(a))! - order.get(nameOf(b))!)
   t.diagnostic(`interop matrix, ${us.name} as us\n${formatMatrix(results, versions)}`)
 })

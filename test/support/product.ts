@@ -14,16 +14,3 @@ const MAIN = process.env['TALLYSWARM_MAIN'] ?? `${ROOT}src/cli/main.ts`
 export function startProduct(home: string, args: readonly string[]): Promise<Running> {
   return startProcess(process.execPath, [MAIN, ...args, '--home', home], { cwd: ROOT })
 }
-
-/** Runs a command to its end and returns the JSON document it prints. @throws when it fails */
-export async function productJson(
-  home: string,
-  args: readonly string[],
-  timeoutMs: number,
-): Promise<unknown> {
-  await using running = await startProduct(home, [...args, '--json'])
-  const code = await running.exit(timeoutMs)
-  if (code !== 0) throw new Error(`tallyswarm ${args[0]} ended with ${code}:\n${running.tail()}`)
-  const text = running.tail()
-  return JSON.parse(text.slice(text.indexOf('{')))
-}
