@@ -149,12 +149,12 @@ test('get from peer and node at once splits the work', async () => {
   equal(got.bytes, data.length)
 })
 
-test('a downloader that stays feeds the next one, and a second command on its home is refused', async () => {
+test('a download by magnet that stays is kept and seeded by up; a second command on its home is refused', async () => {
   const stayHome = await home('stays')
   const staying = start([
     ...[
       'get',
-      torrent,
+      made.magnet,
       '--out',
       join(folder, 'out', 'stays'),
       '--home',
@@ -174,6 +174,17 @@ test('a downloader that stays feeds the next one, and a second command on its ho
   equal(json(second).error.code, 'HOME_IN_USE')
   equal(await stop(staying), 0)
   equal((await run('tally', 'list', '--home', stayHome, '--json')).code, 0)
+  const up = start(['up', '--no-chain', '--home', stayHome, '--json'])
+  const document = await new Promise<{ bittorrent: { port: number }; shares: string[] }>((resolve) => {
+    let text = ''
+    up.stdout!.on('data', (chunk) => {
+      text += chunk
+      if (text.endsWith('}\n')) resolve(JSON.parse(text))
+    })
+  })
+  deepEqual(document.shares, ['blob.bin'])
+  await getAndCompare('from-up', torrent, '--peer', `127.0.0.1:${document.bittorrent.port}`, '--no-discovery')
+  equal(await stop(up), 0)
 })
 
 test('wrong usage is exit code 2, a failed command 1, both with a message', async () => {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { dirname, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { systemClock } from '../base/io/system.ts'
 import type { Config } from '../node/config.ts'
 import { type Downloading, type DownloadRequest, startDownload } from '../node/download.ts'
@@ -11,7 +11,9 @@ import { lockHome } from '../node/home.ts'
 import { keepShare } from '../node/home-shares.ts'
 import { createNode } from '../node/node.ts'
 import { type Fault, faultOf, reportOf } from '../node/report.ts'
+import { settleBeforeStop } from '../node/settle.ts'
 import { findTarget } from '../node/target.ts'
+import { torrentOf } from '../node/torrent-of.ts'
 import { type Context, UsageError, untilStopped } from './context.ts'
 import { formatBytes, formatSpan, formatSpeed, parseAddress, parseWei } from './format.ts'
 import { listenAddresses } from './listen.ts'
@@ -32,6 +34,8 @@ type GetOptions = {
 }
 
 const PROGRESS_MS = 250
+/** After a full disk or a failed write: tried again by itself. */
+const RETRY_MS = 10_000
 
 function protocolsOf(only: readonly string[] | undefined): ReadonlySet<'bt' | 'http'> {
   const chosen = new Set(only ?? ['bt', 'http'])
@@ -94,11 +98,15 @@ async function watch(context: Context, { download }: Downloading): Promise<Fault
     progress.update({ name: download.share.name, doneBytes, totalBytes, bytesPerS, state, sources })
   }
   const timer = setInterval(draw, PROGRESS_MS)
+  const retry = setInterval(() => {
+    if (download.status().state === 'paused') download.resume()
+  }, RETRY_MS)
   void listen()
   try {
     await Promise.race([download.finished, untilStopped(signal)])
   } finally {
     clearInterval(timer)
+    clearInterval(retry)
     progress.clear()
   }
   return faults
@@ -141,10 +149,9 @@ export async function get(context: Context, link: string, options: GetOptions): 
   ])
   if (!(options.seed || options.stay || config.auto_seed)) return
   const { share } = downloading
-  if (request.torrentBytes) {
-    const { torrentBytes, priceWeiPerMib, discovery } = request
-    const rootPath = join(dirname(report.path), share.name)
-    await keepShare(home, { share, torrentBytes, rootPath, priceWeiPerMib, discovery })
-  }
+  const { priceWeiPerMib, discovery, target } = request
+  const torrentBytes = request.torrentBytes ?? (await torrentOf(download.reader, target))
+  await keepShare(home, { share, torrentBytes, rootPath: report.path, priceWeiPerMib, discovery })
   await untilStopped(signal)
+  await settleBeforeStop(node)
 }

@@ -42,7 +42,7 @@ export async function up(context: Context, options: { readonly chain: boolean })
   )
   for (const share of kept) {
     try {
-      opened.use(await seed(node, { ...share, check: 'sizes', peers: [], protocols: BOTH, signal }))
+      opened.use(await seed(node, { ...share, peers: [], protocols: BOTH, signal }))
     } catch (error) {
       output.log(`${share.share.name} is not seeded: ${messageOf(error)}`)
     }

@@ -21,7 +21,7 @@ import type { Share, ShareFile } from './share.ts'
 import { parseTrackers, parseWebSeeds } from './torrent-urls.ts'
 
 /** A torrent of `FILES_MAX` files with `PIECES_MAX` pieces in both versions fits. */
-const TORRENT_LIMITS: BencodeOptions = { bytesMax: 192 * 2 ** 20, depthMax: 100, itemsMax: 6_000_000 }
+export const TORRENT_LIMITS: BencodeOptions = { bytesMax: 192 * 2 ** 20, depthMax: 100, itemsMax: 6_000_000 }
 
 export type Hashes = { readonly sha1: Hash; readonly sha256: Hash }
 const PORTABLE: Hashes = { sha1, sha256 }

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { toHex } from '../base/bytes.ts'
@@ -23,6 +24,7 @@ const EntrySchema = v.strictObject({
     v.transform((text: string) => BigInt(text)),
   ),
   discovery: v.boolean(),
+  stamp: v.string(),
 })
 
 export type KeptShare = {
@@ -32,6 +34,21 @@ export type KeptShare = {
   readonly rootPath: string
   readonly priceWeiPerMib: bigint
   readonly discovery: boolean
+}
+
+/** Sizes and times of the files: while it stays the same, what was verified need not be hashed again. */
+async function stampOf({ share, rootPath }: Pick<KeptShare, 'share' | 'rootPath'>): Promise<string> {
+  const hash = createHash('sha256')
+  for (const { path } of share.files) {
+    const { size, mtimeMs } = await stat(share.singleFile ? rootPath : join(rootPath, path))
+    hash.update(`${path}\0${size}\0${mtimeMs}\n`)
+  }
+  return hash.digest('hex')
+}
+
+/** 'sizes' when the files are as they were when they were verified, else 'hash'. */
+async function checkNeeded(kept: KeptShare, stamp: string): Promise<'hash' | 'sizes'> {
+  return (await stampOf(kept).catch(() => '')) === stamp ? 'sizes' : 'hash'
 }
 
 export const shareKey = (share: Pick<Share, 'infoHashV1' | 'infoHashV2'>): string =>
@@ -46,20 +63,26 @@ export async function keepShare(home: Home, kept: KeptShare): Promise<void> {
     rootPath: kept.rootPath,
     priceWeiPerMib: kept.priceWeiPerMib.toString(),
     discovery: kept.discovery,
+    stamp: await stampOf(kept),
   }
   await writePrivately(join(home.shares, `${key}.json`), `${JSON.stringify(entry, null, 2)}\n`)
 }
 
 /** All kept shares; one that cannot be read is named to `log` and left out. */
-export async function keptShares(home: Home, log: (line: string) => void): Promise<KeptShare[]> {
+export async function keptShares(
+  home: Home,
+  log: (line: string) => void,
+): Promise<(KeptShare & { readonly check: 'hash' | 'sizes' })[]> {
   const names = await readdir(home.shares).catch(() => [])
-  const kept: KeptShare[] = []
+  const kept: (KeptShare & { readonly check: 'hash' | 'sizes' })[] = []
   for (const name of names.filter((entry) => entry.endsWith('.json')).sort()) {
     const file = join(home.shares, name)
     try {
       const entry = v.parse(EntrySchema, JSON.parse(await readFile(file, 'utf8')))
       const torrentBytes = await readFile(file.replace(/\.json$/, '.torrent'))
-      kept.push({ share: parseTorrent(torrentBytes, { sha1, sha256 }), torrentBytes, ...entry })
+      const { stamp, ...rest } = entry
+      const share = { share: parseTorrent(torrentBytes, { sha1, sha256 }), torrentBytes, ...rest }
+      kept.push({ ...share, check: await checkNeeded(share, stamp) })
     } catch (error) {
       log(`left out ${file}: ${messageOf(error)}`)
     }
