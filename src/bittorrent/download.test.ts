@@ -209,3 +209,15 @@ test('requests leave as the wire has them', () => {
     wire.encodeTriples(wire.CANCEL, Int32Array.of(1, 2, 3), 1),
   )
 })
+
+test('a later bitfield adds pieces, as aria2 sends it; without news it is a flood', () => {
+  const pieces = new RemotePieces()
+  pieces.start(8)
+  pieces.set(Uint8Array.of(0b1000_0000))
+  pieces.set(Uint8Array.of(0b0100_0000))
+  equal(pieces.bits!.count, 2)
+  const repeat = () => {
+    for (let i = 0; i < 65; i++) pieces.set(Uint8Array.of(0b0100_0000))
+  }
+  throws(repeat, { code: 'BITFIELD_TWICE' })
+})

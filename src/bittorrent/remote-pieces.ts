@@ -8,6 +8,8 @@
 import { DecodeError } from '../base/errors.ts'
 import { Bitfield } from '../transfer/bitfield.ts'
 
+/** Each costs a look at every piece; what brings news is bounded by the pieces. */
+const BITFIELD_REPEATS_MAX = 64
 /** `have` messages kept before the piece count is known; later ones are forgotten (our limit). */
 const EARLY_HAVES_MAX = 100_000
 
@@ -16,6 +18,7 @@ export class RemotePieces {
   #early: Uint8Array | 'all' | 'none' = 'none'
   #earlyHaves: number[] = []
   #first = true
+  #repeats = 0
 
   /** Pieces the peer has; undefined until `start`. */
   get bits(): Bitfield | undefined {
@@ -26,13 +29,31 @@ export class RemotePieces {
     return this.#bits === undefined ? this.#early === 'all' : this.#bits.isFull
   }
 
-  /** Bitfield, have all or have none: allowed once, before any `have`. Copies. @throws {DecodeError} */
+  /**
+   * Bitfield, have all or have none: the first message. aria2 sends a bitfield again in place of many `have`: taken as
+   * that, pieces are added. Copies. @throws {DecodeError}
+   */
   set(pieces: Uint8Array | 'all' | 'none'): void {
-    if (!this.#first)
-      throw new DecodeError('BITFIELD_TWICE', 'a bitfield is only allowed as the first message')
+    if (!this.#first) {
+      this.#add(pieces)
+      return
+    }
     this.#first = false
     if (this.#bits === undefined) this.#early = pieces instanceof Uint8Array ? pieces.slice() : pieces
     else this.#bits = fieldOf(pieces, this.#bits.length)
+  }
+
+  #add(pieces: Uint8Array | 'all' | 'none'): void {
+    if (!(pieces instanceof Uint8Array) || this.#bits === undefined) {
+      throw new DecodeError('BITFIELD_TWICE', 'this is only allowed as the first message')
+    }
+    let news = false
+    const added = Bitfield.decode(pieces, this.#bits.length)
+    for (let piece = 0; piece < added.length; piece++)
+      news = (added.has(piece) && this.#bits.set(piece)) || news
+    if (!news && ++this.#repeats > BITFIELD_REPEATS_MAX) {
+      throw new DecodeError('BITFIELD_TWICE', 'bitfields that say nothing new')
+    }
   }
 
   /** Returns whether this is news. @throws {DecodeError<'PIECE_RANGE'>} */
