@@ -19,9 +19,9 @@ const value: Handshake = {
   fast: true,
   v2: true,
   infoHash: ascii('aaaaaaaaaaaaaaaaaaaa'),
-  peerId: peerId(ascii('-TS0100-012345678901')),
+  peerId: peerId(ascii('-TY0100-012345678901')),
 }
-const vector = ascii('\x13BitTorrent protocol\0\0\0\0\0\x10\0\x14aaaaaaaaaaaaaaaaaaaa-TS0100-012345678901')
+const vector = ascii('\x13BitTorrent protocol\0\0\0\0\0\x10\0\x14aaaaaaaaaaaaaaaaaaaa-TY0100-012345678901')
 
 test('agrees with the vector both ways', () => {
   deepEqual(encodeHandshake(value), vector)
@@ -67,5 +67,5 @@ test('any bytes decode and encode back, or raise DecodeError', () => {
 })
 
 test('peer ids carry our prefix (BEP 20) and printable random letters', () => {
-  match(Buffer.from(createPeerId(systemRandom)).toString('latin1'), /^-TS0100-[0-9a-zA-Z_-]{12}$/)
+  match(Buffer.from(createPeerId(systemRandom)).toString('latin1'), /^-TY0100-[0-9a-zA-Z_-]{12}$/)
 })

@@ -28,8 +28,8 @@ export type Handshake = {
 export const HANDSHAKE_BYTES = 68
 export const WIRE_INFO_HASH_BYTES = 20
 const PROTOCOL = utf8('\x13BitTorrent protocol')
-/** BEP 20: two letters, four version characters. */
-export const PEER_ID_PREFIX = '-TS0100-'
+/** BEP 20: two letters that no client in BEP 20's list has (TS is TorrentStorm's), four version characters. */
+export const PEER_ID_PREFIX = '-TY0100-'
 
 const LETTERS = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_'
 

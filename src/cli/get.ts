@@ -46,7 +46,7 @@ function protocolsOf(only: readonly string[] | undefined): ReadonlySet<'bt' | 'h
 }
 
 /** Peers reach us when we are announced, or when a port was asked for. */
-async function listening(config: Config, options: GetOptions, protocols: ReadonlySet<'bt' | 'http'>) {
+function listening(config: Config, options: GetOptions, protocols: ReadonlySet<'bt' | 'http'>) {
   const wanted = new Set(protocols)
   const stays = options.seed || options.stay || config.auto_seed
   if (!options.discovery && options.port === undefined) wanted.delete('bt')
@@ -122,7 +122,7 @@ export async function get(context: Context, link: string, options: GetOptions): 
     home,
     config,
     ...(process.env['TALLYSWARM_PASSWORD'] ? { password: process.env['TALLYSWARM_PASSWORD'] } : {}),
-    ...(await listening(config, options, request.protocols)),
+    ...listening(config, options, request.protocols),
     withMoney: request.priceWeiPerMibMax > 0n || request.priceWeiPerMib > 0n,
     log: output.log,
   })

@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import type { Address } from '../base/world.ts'
 import type { Config } from '../node/config.ts'
+import type { Listen } from '../node/node.ts'
 import { UsageError } from './context.ts'
 
 type ListenOptions = { readonly port?: string; readonly httpPort?: string; readonly host?: string }
@@ -19,13 +18,6 @@ function everyInterface(): string {
   return hasIpv6 ? '::' : '0.0.0.0'
 }
 
-const isFree = (address: Address): Promise<boolean> =>
-  new Promise((resolve) => {
-    const server = createServer()
-    server.once('error', () => resolve(false))
-    server.listen(address, () => server.close(() => resolve(true)))
-  })
-
 function portOf(text: string): number {
   const port = Number(text)
   if (!/^\d{1,5}$/.test(text) || port > 65_535) throw new UsageError(`expected a port, got "${text}"`)
@@ -33,23 +25,20 @@ function portOf(text: string): number {
 }
 
 /** An asked-for port is taken as it is; the config's gives way to any free one when it is taken. */
-async function choose(host: string, asked: string | undefined, configured: number): Promise<Address> {
-  if (asked !== undefined) return { host, port: portOf(asked) }
-  const address = { host, port: configured }
-  return (await isFree(address)) ? address : { host, port: 0 }
-}
+const choose = (host: string, asked: string | undefined, configured: number): Listen =>
+  asked === undefined ? { host, port: configured, orAnyPort: true } : { host, port: portOf(asked) }
 
-export async function listenAddresses(
+export function listenAddresses(
   config: Config,
   options: ListenOptions,
   protocols: ReadonlySet<'bt' | 'http'>,
-): Promise<{ bittorrent?: Address; http?: Address }> {
+): { bittorrent?: Listen; http?: Listen } {
   const host = (configured: string) => options.host ?? (configured === '' ? everyInterface() : configured)
   const withHttp = protocols.has('http') && (options.httpPort !== undefined || config.http.enabled)
   return {
     ...(protocols.has('bt')
-      ? { bittorrent: await choose(host(config.bittorrent.host), options.port, config.bittorrent.port) }
+      ? { bittorrent: choose(host(config.bittorrent.host), options.port, config.bittorrent.port) }
       : {}),
-    ...(withHttp ? { http: await choose(host(config.http.host), options.httpPort, config.http.port) } : {}),
+    ...(withHttp ? { http: choose(host(config.http.host), options.httpPort, config.http.port) } : {}),
   }
 }

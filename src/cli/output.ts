@@ -53,5 +53,6 @@ export function describeFailure(error: unknown): { code: string; message: string
   ) {
     causes.push(messageOf(cause))
   }
-  return { code: codeOf(error), message: messageOf(error), causes }
+  const stopped = error instanceof Error && error.name === 'AbortError'
+  return { code: stopped ? 'STOPPED' : codeOf(error), message: messageOf(error), causes }
 }

@@ -98,7 +98,7 @@ export async function share(
     home,
     config,
     ...(process.env['TALLYSWARM_PASSWORD'] ? { password: process.env['TALLYSWARM_PASSWORD'] } : {}),
-    ...(await listenAddresses(config, options, protocols)),
+    ...listenAddresses(config, options, protocols),
     withMoney: priceWeiPerMib > 0n,
     log: output.log,
   })

@@ -35,7 +35,7 @@ export async function up(context: Context, options: { readonly chain: boolean })
       home,
       config,
       ...(process.env['TALLYSWARM_PASSWORD'] ? { password: process.env['TALLYSWARM_PASSWORD'] } : {}),
-      ...(await listenAddresses(config, {}, BOTH)),
+      ...listenAddresses(config, {}, BOTH),
       withMoney: config.money.rpc_url !== '',
       log: output.log,
     }),

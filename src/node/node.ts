@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { codeOf } from '../base/errors.ts'
 import { systemClock, systemRandom } from '../base/io/system.ts'
 import type { Address } from '../base/world.ts'
 import type { BittorrentHost } from '../bittorrent/contract.ts'
@@ -19,13 +20,16 @@ import type { Money } from './money.ts'
 import { openTallies, strangerPolicy, type Tallies } from './tallies.ts'
 import { USER_AGENT } from './version.ts'
 
+/** Port 0: any free one. `orAnyPort`: that too when the port is taken. */
+export type Listen = Address & { readonly orAnyPort?: boolean }
+
 export type NodeOptions = {
   readonly home: Home
   readonly config: Config
   readonly password?: string
-  /** Where to listen; absent: not at all. Port 0: any free one. */
-  readonly bittorrent?: Address
-  readonly http?: Address
+  /** Where to listen; absent: not at all. */
+  readonly bittorrent?: Listen
+  readonly http?: Listen
   /** Opens wallet and chain; needs money.rpc_url. */
   readonly withMoney: boolean
   readonly log: (line: string) => void
@@ -50,6 +54,20 @@ async function openMoney(settings: Config['money'], parts: { home: Home; keys: K
   return loaded.openMoney(settings, parts.home, parts.keys)
 }
 
+/** Binds for good at the first try, so that two nodes that start together cannot both see a port free. */
+async function listening<Where extends Listen | undefined, Host>(
+  where: Where,
+  open: (address: Where) => Promise<Host>,
+): Promise<Host> {
+  try {
+    return await open(where)
+  } catch (error) {
+    const taken = [error, (error as { cause?: unknown }).cause].some((one) => codeOf(one) === 'EADDRINUSE')
+    if (!where?.orAnyPort || !taken) throw error
+    return open({ ...where, port: 0 })
+  }
+}
+
 export async function createNode(options: NodeOptions): Promise<Node> {
   const { home, config, log } = options
   await using opened = new AsyncDisposableStack()
@@ -60,22 +78,21 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     ? opened.use(await openTallies(config.tally, { home, keys, log, ...(money ? { money } : {}) }))
     : undefined
   const strangers = strangerPolicy(config.tally.peers_without)
+  const swarm = {
+    peersMax: config.bittorrent.peers_max,
+    uploadSlots: config.bittorrent.upload_slots,
+    noTallyPolicy: strangers,
+  }
   const bittorrent = opened.use(
-    await createBittorrentHost({
-      listen: options.bittorrent,
-      connectionsMax: CONNECTIONS_MAX,
-      swarm: {
-        peersMax: config.bittorrent.peers_max,
-        uploadSlots: config.bittorrent.upload_slots,
-        noTallyPolicy: strangers,
-      },
-    }),
+    await listening(options.bittorrent, (listen) =>
+      createBittorrentHost({ listen, connectionsMax: CONNECTIONS_MAX, swarm }),
+    ),
   )
+  const { peerId } = bittorrent
   const http = options.http
     ? opened.use(
-        await createShareServer(
-          { listen: options.http, plainClients: strangers },
-          { clock: systemClock, peerId: bittorrent.peerId },
+        await listening(options.http, (listen) =>
+          createShareServer({ listen, plainClients: strangers }, { clock: systemClock, peerId }),
         ),
       )
     : undefined
