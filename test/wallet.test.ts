@@ -14,10 +14,10 @@ const KEY = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80'
 const ADDRESS = '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266'
 const OTHER = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8'
 
-type Result = {
-  readonly code: number
-  readonly document: Record<string, never> & { error: { code: string } }
-}
+type Document = { readonly error: { readonly code: string } } & Readonly<
+  Record<'address' | 'hash' | 'balanceWei', string>
+>
+type Result = { readonly code: number; readonly document: Document }
 
 function run(...args: string[]): Promise<Result> {
   return new Promise((resolve) => {
