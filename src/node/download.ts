@@ -61,6 +61,7 @@ const isShare = (target: Share | ShareName): target is Share => 'layout' in targ
 export async function startDownload(node: Node, request: DownloadRequest): Promise<Downloading> {
   const { target, protocols, discovery, signal } = request
   await using opened = new AsyncDisposableStack()
+  node.store.workers.warm()
   const late = createLateLinks()
   let download: Download | undefined
   const swarm = protocols.has('bt') ? opened.use(openSwarm(node, target, late.factory)) : undefined

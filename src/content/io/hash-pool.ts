@@ -5,9 +5,9 @@
  * @module
  */
 import { availableParallelism } from 'node:os'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { CodedError, messageOf } from '../../base/errors.ts'
-import { siblingUrl } from '../../base/io/sibling.ts'
+import { siblingUrl, startWorker } from '../../base/io/sibling.ts'
 import type { HashJob } from '../hash-plan.ts'
 import type { HashAnswer, HashOutcome, HashRequest, HashTask } from './hash-protocol.ts'
 
@@ -186,7 +186,7 @@ export class HashPool implements AsyncDisposable {
   }
 
   #start(index: number): Slot {
-    const worker = new Worker(this.#workerUrl)
+    const worker = startWorker(this.#workerUrl)
     const slot: Slot = { worker, batch: undefined }
     worker.on('message', ({ outcomes }: HashAnswer) => this.#answered(slot, outcomes))
     worker.on('error', (error) => this.#lost(index, slot, error))

@@ -7,10 +7,10 @@
  *
  * @module
  */
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { assert } from '../../base/assert.ts'
 import { CodedError } from '../../base/errors.ts'
-import { siblingUrl } from '../../base/io/sibling.ts'
+import { siblingUrl, startWorker } from '../../base/io/sibling.ts'
 import { addressBytesOf, checkSignatureForm, isSecretKey, signDigest } from '../../crypto/secp256k1.ts'
 import { addressOf, type EvmAddress } from '../address.ts'
 
@@ -94,7 +94,7 @@ class SignWorker {
   }
 
   #start(): Worker {
-    const worker = new Worker(siblingUrl('./wallet-worker', import.meta.url), { workerData: this.#key })
+    const worker = startWorker(siblingUrl('./wallet-worker', import.meta.url), { workerData: this.#key })
     worker.on('message', ({ id, result }: SignAnswer) => {
       this.#waiting.get(id)?.resolve(result)
       this.#waiting.delete(id)

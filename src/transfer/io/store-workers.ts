@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { CodedError } from '../../base/errors.ts'
-import { siblingUrl } from '../../base/io/sibling.ts'
+import { siblingUrl, startWorker } from '../../base/io/sibling.ts'
 import type { StoreAnswer, StoreJob, StoreReply, StoreRequest } from './store-jobs.ts'
 
 type Lane = { readonly worker: Worker; readonly jobs: Map<number, Waiting> }
@@ -33,6 +33,11 @@ export class StoreWorkers implements AsyncDisposable {
     return this.#post(this.#leastBusy(), job)
   }
 
+  /** Starts the first worker, so that the first piece need not wait for it. */
+  warm(): void {
+    if (this.#lanes.length === 0 && !this.#closed) this.#start()
+  }
+
   /** Closes an owner's descriptors in every worker. */
   async forget(owner: number): Promise<void> {
     if (this.#closed) return
@@ -52,7 +57,7 @@ export class StoreWorkers implements AsyncDisposable {
   }
 
   #start(): Lane {
-    const worker = new Worker(ENTRY, {
+    const worker = startWorker(ENTRY, {
       name: 'tallyswarm-store',
       resourceLimits: { maxYoungGenerationSizeMb: 8 },
     })
