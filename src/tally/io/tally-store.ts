@@ -26,6 +26,8 @@ import { REPORT_LIFE_S } from '../verify.ts'
 
 const MAGIC = utf8('TSWMTLJ1')
 const HEAD_BYTES = 8
+/** Tallies of a busy moment are written together: what a kill may lose is bounded by this and by one write. */
+const WRITE_EVERY_MS = 25
 /** Written at most this much later to the disk itself. */
 const SYNC_EVERY_MS = 1000
 /** Waiting for the disk; beyond it records stay in memory and the file is written anew once the disk is back. */
@@ -87,6 +89,7 @@ export class TallyFileStore implements TallyStore, AsyncDisposable {
   /** The file lacks something the table has. */
   #stale = false
   #writing: Promise<void> | undefined
+  #writeTimer: NodeJS.Timeout | undefined
   #syncTimer: NodeJS.Timeout | undefined
   #failure: unknown
 
@@ -120,7 +123,9 @@ export class TallyFileStore implements TallyStore, AsyncDisposable {
 
   /** Resolves when everything so far is on the disk. @throws {CodedError<'TALLY_STORE_WRITE'>} */
   async flush(): Promise<void> {
+    clearTimeout(this.#writeTimer)
     clearTimeout(this.#syncTimer)
+    this.#writeTimer = undefined
     this.#syncTimer = undefined
     do {
       this.#start()
@@ -146,7 +151,10 @@ export class TallyFileStore implements TallyStore, AsyncDisposable {
       this.#pending.push(record)
       this.#pendingBytes += record.length
     }
-    this.#start()
+    this.#writeTimer ??= setTimeout(() => {
+      this.#writeTimer = undefined
+      this.#start()
+    }, WRITE_EVERY_MS)
     this.#syncTimer ??= setTimeout(() => {
       this.#syncTimer = undefined
       this.flush().catch(() => undefined) // kept in #failure; the next flush tries again and says so
