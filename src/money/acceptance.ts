@@ -15,10 +15,10 @@
  */
 import { bytesEqual, concatBytes } from '../base/bytes.ts'
 import { DecodeError } from '../base/errors.ts'
+import { FieldReader, tag } from '../base/fields.ts'
 import { keccak256 } from '../crypto/keccak.ts'
 import { ADDRESS_BYTES, addressBytes, addressOf, type EvmAddress } from './address.ts'
 import { word } from './eip712.ts'
-import { FieldReader, tagOf } from './fields.ts'
 import type { Network } from './network.ts'
 
 export type Acceptance = {
@@ -29,7 +29,7 @@ export type Acceptance = {
   readonly channel: Uint8Array
 }
 
-const TAG = tagOf('TSWM-ACCEPT-v1')
+const TAG = tag('TSWM-ACCEPT-v1')
 export const ACCEPTANCE_BYTES = 132
 
 /** The id of the channel that `payer` opens with `salt`. */
@@ -56,10 +56,10 @@ export function decodeAcceptance(
   network: Pick<Network, 'chainId' | 'channels'>,
 ): Acceptance {
   const fields = new FieldReader(bytes, { tag: TAG, lengthBytes: ACCEPTANCE_BYTES, what: 'an acceptance' })
-  const quote = fields.take(32)
-  const payer = addressOf(fields.take(ADDRESS_BYTES))
-  const salt = fields.take(32)
-  const channel = fields.take(32)
+  const quote = fields.bytes(32)
+  const payer = addressOf(fields.bytes(ADDRESS_BYTES))
+  const salt = fields.bytes(32)
+  const channel = fields.bytes(32)
   if (!bytesEqual(channel, channelIdOf(network, payer, salt))) {
     throw new DecodeError('WRONG_CHANNEL', 'the channel is not the one of this payer and salt')
   }

@@ -23,10 +23,10 @@
  * @module
  */
 import { bytesEqual, concatBytes } from '../base/bytes.ts'
+import { FieldReader, tag, uint32, uint64, uint128 } from '../base/fields.ts'
 import { SIGNATURE_BYTES } from '../crypto/secp256k1.ts'
 import { ADDRESS_BYTES, addressBytes, addressOf, type EvmAddress } from './address.ts'
 import { domainSeparator, typedDigest, typeHashOf, word } from './eip712.ts'
-import { FieldReader, tagOf, uint } from './fields.ts'
 import type { Network } from './network.ts'
 
 export type Quote = {
@@ -45,7 +45,7 @@ export type Quote = {
 }
 export type SignedQuote = Quote & { readonly signature: Uint8Array }
 
-const TAG = tagOf('TSWM-QUOTE-v1')
+const TAG = tag('TSWM-QUOTE-v1')
 export const QUOTE_BYTES = 261
 /** A quote further in the future is not believed: nobody should hold us to it for ever. */
 export const QUOTE_LIFE_S_MAX = 86_400
@@ -75,16 +75,16 @@ export function quoteDigest(quote: Quote): Uint8Array {
 export function encodeQuote(quote: SignedQuote): Uint8Array {
   return concatBytes(
     TAG,
-    uint(quote.chainId, 8),
+    uint64(BigInt(quote.chainId)),
     quote.genesis,
     addressBytes(quote.channels),
     quote.share,
     addressBytes(quote.payee),
-    uint(quote.lane, 4),
-    uint(quote.priceWeiPerMib, 16),
-    uint(quote.windowBytes, 4),
-    uint(quote.unitBytes, 4),
-    uint(quote.expiresS, 8),
+    uint32(quote.lane),
+    uint128(quote.priceWeiPerMib),
+    uint32(quote.windowBytes),
+    uint32(quote.unitBytes),
+    uint64(BigInt(quote.expiresS)),
     quote.nonce,
     quote.signature,
   )
@@ -94,18 +94,18 @@ export function encodeQuote(quote: SignedQuote): Uint8Array {
 export function decodeQuote(bytes: Uint8Array): SignedQuote {
   const fields = new FieldReader(bytes, { tag: TAG, lengthBytes: QUOTE_BYTES, what: 'a quote' })
   return {
-    chainId: fields.number(8),
-    genesis: fields.take(32),
-    channels: addressOf(fields.take(ADDRESS_BYTES)),
-    share: fields.take(32),
-    payee: addressOf(fields.take(ADDRESS_BYTES)),
-    lane: fields.number(4),
-    priceWeiPerMib: fields.uint(16),
-    windowBytes: fields.number(4),
-    unitBytes: fields.number(4),
-    expiresS: fields.number(8),
-    nonce: fields.take(32),
-    signature: fields.take(SIGNATURE_BYTES),
+    chainId: fields.safeUint64(),
+    genesis: fields.bytes(32),
+    channels: addressOf(fields.bytes(ADDRESS_BYTES)),
+    share: fields.bytes(32),
+    payee: addressOf(fields.bytes(ADDRESS_BYTES)),
+    lane: fields.uint32(),
+    priceWeiPerMib: fields.uint128(),
+    windowBytes: fields.uint32(),
+    unitBytes: fields.uint32(),
+    expiresS: fields.safeUint64(),
+    nonce: fields.bytes(32),
+    signature: fields.bytes(SIGNATURE_BYTES),
   }
 }
 

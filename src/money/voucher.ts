@@ -17,10 +17,10 @@
  * @module
  */
 import { concatBytes } from '../base/bytes.ts'
+import { FieldReader, tag, uint32, uint128 } from '../base/fields.ts'
 import { SIGNATURE_BYTES } from '../crypto/secp256k1.ts'
 import { ADDRESS_BYTES, addressBytes, addressOf, type EvmAddress } from './address.ts'
 import { typedDigest, typeHashOf, word } from './eip712.ts'
-import { FieldReader, tagOf, uint } from './fields.ts'
 
 export type Voucher = {
   /** 32 bytes. */
@@ -33,7 +33,7 @@ export type Voucher = {
 }
 export type SignedVoucher = Voucher & { readonly signature: Uint8Array }
 
-const TAG = tagOf('TSWM-VOUCHER-v1')
+const TAG = tag('TSWM-VOUCHER-v1')
 export const VOUCHER_BYTES = 185
 const VOUCHER_TYPE = typeHashOf(
   'Voucher(bytes32 channel,address payee,uint32 lane,uint128 cumulative,bytes32 tally)',
@@ -57,8 +57,8 @@ export function encodeVoucher(voucher: SignedVoucher): Uint8Array {
     TAG,
     voucher.channel,
     addressBytes(voucher.payee),
-    uint(voucher.lane, 4),
-    uint(voucher.cumulativeWei, 16),
+    uint32(voucher.lane),
+    uint128(voucher.cumulativeWei),
     voucher.tally,
     voucher.signature,
   )
@@ -68,11 +68,11 @@ export function encodeVoucher(voucher: SignedVoucher): Uint8Array {
 export function decodeVoucher(bytes: Uint8Array): SignedVoucher {
   const fields = new FieldReader(bytes, { tag: TAG, lengthBytes: VOUCHER_BYTES, what: 'a voucher' })
   return {
-    channel: fields.take(32),
-    payee: addressOf(fields.take(ADDRESS_BYTES)),
-    lane: fields.number(4),
-    cumulativeWei: fields.uint(16),
-    tally: fields.take(32),
-    signature: fields.take(SIGNATURE_BYTES),
+    channel: fields.bytes(32),
+    payee: addressOf(fields.bytes(ADDRESS_BYTES)),
+    lane: fields.uint32(),
+    cumulativeWei: fields.uint128(),
+    tally: fields.bytes(32),
+    signature: fields.bytes(SIGNATURE_BYTES),
   }
 }

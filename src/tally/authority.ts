@@ -8,12 +8,12 @@
  */
 import { bytesEqual, concatBytes, toHex } from '../base/bytes.ts'
 import { DecodeError } from '../base/errors.ts'
+import { tag } from '../base/fields.ts'
 import type { ScopeId, ShareId } from '../base/ids.ts'
 import type { Bls } from '../crypto/bls.ts'
 import { type Ed25519, type Ed25519Key, isStrictPublicKey } from '../crypto/ed25519.ts'
 import { areBindableKeys, type Binding, bindingMessage, decodeBinding, keysRootOf } from './binding.ts'
 import { CREDENTIAL_LIFE_MAX_S, encodeCredential, type SignedBytes } from './credential.ts'
-import { tag } from './fixed.ts'
 import type { Account } from './verify.ts'
 
 /** A bound swarm key. `share` is set by its first credential. */

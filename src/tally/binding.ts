@@ -19,8 +19,9 @@
  */
 import { assert } from '../base/assert.ts'
 import { compareBytes, concatBytes } from '../base/bytes.ts'
+import { FieldReader, field, tag, uint32 } from '../base/fields.ts'
 import type { ScopeId } from '../base/ids.ts'
-import { digest, FieldReader, field, tag, uint32 } from './fixed.ts'
+import { digest } from './digest.ts'
 
 export const BINDING_BYTES = 136
 export const IDENTITY_BYTES = 48
@@ -52,7 +53,7 @@ export function encodeBinding(binding: Binding): Uint8Array {
 
 /** @throws {DecodeError<'WRONG_LENGTH' | 'WRONG_TAG'>} */
 export function decodeBinding(bytes: Uint8Array): Binding {
-  const reader = new FieldReader(bytes, { tag: TAG, length: BINDING_BYTES })
+  const reader = new FieldReader(bytes, { tag: TAG, lengthBytes: BINDING_BYTES, what: 'a binding' })
   return {
     scope: reader.bytes(32) as ScopeId,
     identity: reader.bytes(IDENTITY_BYTES),

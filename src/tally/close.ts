@@ -7,8 +7,10 @@
  *
  * @module
  */
+
+import { field, tag } from '../base/fields.ts'
 import { IDENTITY_BYTES } from './binding.ts'
-import { digest, field, tag } from './fixed.ts'
+import { digest } from './digest.ts'
 import { TALLY_BYTES } from './tally.ts'
 
 const TAG = tag('TSWM-CLOSE-v1')

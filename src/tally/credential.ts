@@ -14,8 +14,8 @@
  * @module
  */
 import { bytesEqual, concatBytes } from '../base/bytes.ts'
+import { FieldReader, field, tag, uint32 } from '../base/fields.ts'
 import type { ScopeId, ShareId } from '../base/ids.ts'
-import { FieldReader, field, tag, uint32 } from './fixed.ts'
 
 export const CREDENTIAL_BYTES = 120
 /** Longest life of a credential: 30 days. */
@@ -47,7 +47,7 @@ export function encodeCredential(credential: Credential): Uint8Array {
 
 /** @throws {DecodeError<'WRONG_LENGTH' | 'WRONG_TAG'>} */
 export function decodeCredential(bytes: Uint8Array): Credential {
-  const reader = new FieldReader(bytes, { tag: TAG, length: CREDENTIAL_BYTES })
+  const reader = new FieldReader(bytes, { tag: TAG, lengthBytes: CREDENTIAL_BYTES, what: 'a credential' })
   return {
     scope: reader.bytes(32) as ScopeId,
     share: reader.bytes(32) as ShareId,

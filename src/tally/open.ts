@@ -18,8 +18,9 @@
  * @module
  */
 import { concatBytes } from '../base/bytes.ts'
+import { FieldReader, field, tag, uint32 } from '../base/fields.ts'
 import type { ScopeId, ShareId } from '../base/ids.ts'
-import { digest, FieldReader, field, tag, uint32 } from './fixed.ts'
+import { digest } from './digest.ts'
 
 export const OPEN_BYTES = 244
 export const NONCE_BYTES = 16
@@ -59,7 +60,7 @@ export function encodeOpen(open: Open): Uint8Array {
 
 /** @throws {DecodeError<'WRONG_LENGTH' | 'WRONG_TAG'>} */
 export function decodeOpen(bytes: Uint8Array): Open {
-  const reader = new FieldReader(bytes, { tag: TAG, length: OPEN_BYTES })
+  const reader = new FieldReader(bytes, { tag: TAG, lengthBytes: OPEN_BYTES, what: 'an open' })
   return {
     scope: reader.bytes(32) as ScopeId,
     share: reader.bytes(32) as ShareId,

@@ -7,7 +7,7 @@
  */
 import { bytesEqual } from '../base/bytes.ts'
 import { CodedError } from '../base/errors.ts'
-import { digest } from './fixed.ts'
+import { digest } from './digest.ts'
 import { FRAME_RUNS_MAX, type OpenFrame } from './frames.ts'
 import type { CommonScope, Peer } from './handshake.ts'
 import type { Run } from './link.ts'

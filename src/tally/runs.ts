@@ -10,7 +10,7 @@
 import { assert } from '../base/assert.ts'
 import { viewOf } from '../base/bytes.ts'
 import { DecodeError } from '../base/errors.ts'
-import { digest } from './fixed.ts'
+import { digest } from './digest.ts'
 import type { Run } from './link.ts'
 
 export const RUN_BYTES = 8

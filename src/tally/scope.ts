@@ -14,8 +14,9 @@
 import { assert } from '../base/assert.ts'
 import { concatBytes, fromHex } from '../base/bytes.ts'
 import { DecodeError } from '../base/errors.ts'
+import { field, tag } from '../base/fields.ts'
 import type { ScopeId } from '../base/ids.ts'
-import { DIGEST_BYTES, digest, field, tag } from './fixed.ts'
+import { DIGEST_BYTES, digest } from './digest.ts'
 
 export type Scope =
   /** Evidence between two parties, for a payment; nobody credits it. */

@@ -8,7 +8,7 @@
  */
 import { bytesEqual } from '../base/bytes.ts'
 import { CodedError } from '../base/errors.ts'
-import { digest } from './fixed.ts'
+import { digest } from './digest.ts'
 import type { TallyFrame } from './frames.ts'
 import type { CommonScope } from './handshake.ts'
 import type { Run } from './link.ts'

@@ -7,9 +7,10 @@
  * @module
  */
 import { assert } from '../base/assert.ts'
+import { tag } from '../base/fields.ts'
 import { type ShareId, shareId } from '../base/ids.ts'
 import type { Share } from '../content/share.ts'
-import { digest, tag } from './fixed.ts'
+import { digest } from './digest.ts'
 
 const V1_TAG = tag('TSWM-V1SHARE')
 

@@ -18,8 +18,8 @@
  * @module
  */
 import { bytesEqual, concatBytes } from '../base/bytes.ts'
+import { FieldReader, field, tag, uint32, uint64 } from '../base/fields.ts'
 import type { ScopeId, ShareId } from '../base/ids.ts'
-import { FieldReader, field, tag, uint32, uint64 } from './fixed.ts'
 import type { Open } from './open.ts'
 
 export const TALLY_BYTES = 224
@@ -54,7 +54,7 @@ export function encodeTally(tally: Tally): Uint8Array {
 
 /** @throws {DecodeError<'WRONG_LENGTH' | 'WRONG_TAG' | 'NOT_ZERO'>} */
 export function decodeTally(bytes: Uint8Array): Tally {
-  const reader = new FieldReader(bytes, { tag: TAG, length: TALLY_BYTES })
+  const reader = new FieldReader(bytes, { tag: TAG, lengthBytes: TALLY_BYTES, what: 'a tally' })
   const head = {
     scope: reader.bytes(32) as ScopeId,
     share: reader.bytes(32) as ShareId,
