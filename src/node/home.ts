@@ -12,10 +12,11 @@
  *
  * @module
  */
-import { mkdir, open, readFile, unlink } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { CodedError } from '../base/errors.ts'
+import { CodedError, codeOf, messageOf } from '../base/errors.ts'
+import { takePidLock } from '../base/io/pid-lock.ts'
 
 export type Home = {
   readonly path: string
@@ -44,15 +45,6 @@ export function homeAt(path: string): Home {
   }
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-
 /**
  * Makes the folder and takes its lock; a lock whose process is gone is taken over.
  *
@@ -65,24 +57,13 @@ export async function lockHome(home: Home): Promise<AsyncDisposable> {
   } catch (cause) {
     throw new CodedError('HOME_UNUSABLE', `cannot make ${home.path}; choose another with --home`, { cause })
   }
-  for (let attempt = 0; attempt < 3; attempt++) {
-    try {
-      await using handle = await open(file, 'wx', 0o600)
-      await handle.writeFile(String(process.pid))
-      return { [Symbol.asyncDispose]: () => unlink(file).catch(() => undefined) }
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') {
-        throw new CodedError('HOME_UNUSABLE', `cannot write ${file}; choose another with --home`, { cause })
-      }
+  try {
+    return await takePidLock(file)
+  } catch (cause) {
+    if (codeOf(cause) === 'LOCKED') {
+      const message = `${messageOf(cause)}; stop it, or give this command a folder of its own with --home`
+      throw new CodedError('HOME_IN_USE', message, { cause })
     }
-    const pid = Number(await readFile(file, 'utf8').catch(() => ''))
-    if (Number.isSafeInteger(pid) && pid > 0 && pid !== process.pid && isAlive(pid)) {
-      throw new CodedError(
-        'HOME_IN_USE',
-        `${home.path} is used by process ${pid}; stop it, or give this command a folder of its own with --home`,
-      )
-    }
-    await unlink(file).catch(() => undefined)
+    throw new CodedError('HOME_UNUSABLE', `cannot write ${file}; choose another with --home`, { cause })
   }
-  throw new CodedError('HOME_IN_USE', `${file} keeps coming back; another process is starting there`)
 }

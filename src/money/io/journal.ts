@@ -8,10 +8,11 @@
  *
  * @module
  */
-import { type FileHandle, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { CodedError, codeOf } from '../../base/errors.ts'
+import { CodedError, codeOf, messageOf } from '../../base/errors.ts'
+import { takePidLock } from '../../base/io/pid-lock.ts'
 import { decodeRecord, encodeRecord } from '../records.ts'
 
 const FILE_MODE = 0o600
@@ -33,17 +34,13 @@ export type Journal<R> = AsyncDisposable & {
 /** @throws {CodedError<'JOURNAL_LOCKED' | 'JOURNAL_DAMAGED'>} */
 export async function openJournal<R>(path: string): Promise<Journal<R>> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  await lock(path)
-  try {
-    const { records, goodBytes } = readRecords<R>(await readOrEmpty(path), path)
-    const file = await open(path, 'a', FILE_MODE)
-    await file.truncate(goodBytes)
-    await file.sync()
-    return new FileJournal(path, file, records)
-  } catch (error) {
-    await unlock(path)
-    throw error
-  }
+  await using opened = new AsyncDisposableStack()
+  opened.use(await lock(path))
+  const { records, goodBytes } = readRecords<R>(await readOrEmpty(path), path)
+  const file = await open(path, 'a', FILE_MODE)
+  await file.truncate(goodBytes)
+  await file.sync()
+  return new FileJournal({ path, file, records, lock: opened.move() })
 }
 
 type Waiting = { readonly resolve: () => void; readonly reject: (error: Error) => void }
@@ -51,6 +48,7 @@ type Waiting = { readonly resolve: () => void; readonly reject: (error: Error) =
 class FileJournal<R> implements Journal<R> {
   readonly records: readonly R[]
   readonly #path: string
+  readonly #lock: AsyncDisposable
   #file: FileHandle
   #count: number
   #lines: string[] = []
@@ -58,11 +56,17 @@ class FileJournal<R> implements Journal<R> {
   #working: Promise<void> = Promise.resolve()
   #failure: CodedError | undefined
 
-  constructor(path: string, file: FileHandle, records: readonly R[]) {
-    this.#path = path
-    this.#file = file
-    this.records = records
-    this.#count = records.length
+  constructor(made: {
+    readonly path: string
+    readonly file: FileHandle
+    readonly records: readonly R[]
+    readonly lock: AsyncDisposable
+  }) {
+    this.#path = made.path
+    this.#file = made.file
+    this.records = made.records
+    this.#count = made.records.length
+    this.#lock = made.lock
   }
 
   get count(): number {
@@ -100,7 +104,7 @@ class FileJournal<R> implements Journal<R> {
     if (this.#failure?.code === 'JOURNAL_CLOSED') return
     this.#failure ??= new CodedError('JOURNAL_CLOSED', `${this.#path} is closed`)
     await this.#file.close()
-    await unlock(this.#path)
+    await this.#lock[Symbol.asyncDispose]()
   }
 
   #then(work: () => Promise<void>): Promise<void> {
@@ -167,33 +171,17 @@ async function readOrEmpty(path: string): Promise<Buffer> {
   })
 }
 
-/** One process at a time. A lock whose process is gone (kill -9) is taken over. */
-async function lock(path: string): Promise<void> {
-  const lockPath = `${path}.lock`
-  for (let attempt = 0; attempt < 3; attempt++) {
-    try {
-      return await writeFile(lockPath, String(process.pid), { flag: 'wx', mode: FILE_MODE })
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error
-    }
-    const owner = Number((await readOrEmpty(lockPath)).toString())
-    if (isRunning(owner)) {
-      const message = `${path} is in use by process ${owner}; if that is not so, remove ${lockPath}`
-      throw new CodedError('JOURNAL_LOCKED', message, { details: { pid: owner } })
-    }
-    await rm(lockPath, { force: true })
-  }
-  throw new CodedError('JOURNAL_LOCKED', `${path} is being opened by others`)
-}
-
-const unlock = (path: string) => rm(`${path}.lock`, { force: true })
-
-function isRunning(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 0) return false
+/** One user at a time. */
+async function lock(path: string): Promise<AsyncDisposable> {
   try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return codeOf(error) === 'EPERM'
+    return await takePidLock(`${path}.lock`)
+  } catch (cause) {
+    if (codeOf(cause) !== 'LOCKED') throw cause
+    throw new CodedError(
+      'JOURNAL_LOCKED',
+      `${path} is in use: ${messageOf(cause)}; remove that file if it is not so`,
+      { cause },
+    )
   }
 }
 
