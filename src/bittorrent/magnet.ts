@@ -7,13 +7,12 @@
  * @module
  */
 import { codeOf } from '../base/errors.ts'
-import type { InfoHashV1, InfoHashV2 } from '../base/ids.ts'
 import { parseInfo } from '../content/metainfo.ts'
 import type { Share } from '../content/share.ts'
 import type { Digests } from './contract.ts'
 import type { FileHashRange } from './hash-range.ts'
 import { LAYER_BYTES_MAX, type LayerPeer, LayerPhase, missingLayerBytes } from './layer-phase.ts'
-import { type MetadataPeer, MetadataPhase } from './metadata-phase.ts'
+import { type MetadataOptions, type MetadataPeer, MetadataPhase } from './metadata-phase.ts'
 import type { MetadataMessage } from './ut-metadata.ts'
 
 export type MagnetPeer = MetadataPeer & LayerPeer
@@ -37,15 +36,7 @@ export class Magnet<Peer extends MagnetPeer> {
   #share: Share | undefined
   #ready = false
 
-  constructor(
-    options: {
-      readonly infoHashV1?: InfoHashV1
-      readonly infoHashV2?: InfoHashV2
-      readonly bytesMax: number
-      readonly digests: Digests
-    },
-    owner: MagnetOwner<Peer>,
-  ) {
+  constructor(options: MetadataOptions, owner: MagnetOwner<Peer>) {
     this.#owner = owner
     this.#digests = options.digests
     this.#metadata = new MetadataPhase(options, {

@@ -19,6 +19,14 @@ const STALL_MS = 15_000
 /** A peer that refused or stalled is asked again after this. */
 const RETRY_MS = 30_000
 
+/** Which info dictionary is wanted: by one hash or both. */
+export type MetadataOptions = {
+  readonly infoHashV1?: InfoHashV1
+  readonly infoHashV2?: InfoHashV2
+  readonly bytesMax: number
+  readonly digests: Digests
+}
+
 /** What the phase needs of a session. */
 export type MetadataPeer = {
   readonly extensions: {
@@ -44,15 +52,7 @@ export class MetadataPhase<Peer extends MetadataPeer> {
   /** Peers that could be asked, and from when on. */
   readonly #peers = new Map<Peer, number>()
 
-  constructor(
-    options: {
-      readonly infoHashV1?: InfoHashV1
-      readonly infoHashV2?: InfoHashV2
-      readonly bytesMax: number
-      readonly digests: Digests
-    },
-    owner: MetadataOwner<Peer>,
-  ) {
+  constructor(options: MetadataOptions, owner: MetadataOwner<Peer>) {
     this.#hashes = options
     this.#digests = options.digests
     this.#bytesMax = options.bytesMax

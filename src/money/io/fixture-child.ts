@@ -34,14 +34,10 @@ const network = {
   batchPay: parseAddress(options.batchPay),
 }
 
+const mortal = { url, network, dir, secretKey: fromHex(options.key), wrap: killingAt(kill) }
+
 async function topUp(): Promise<void> {
-  await using person = await openPerson({
-    url,
-    network,
-    dir,
-    secretKey: fromHex(options.key),
-    wrap: killingAt(kill),
-  })
+  await using person = await openPerson(mortal)
   await person.settler.settle('the-top-up', {
     type: 'top-up',
     channel: fromHex(options.channel),
@@ -51,13 +47,7 @@ async function topUp(): Promise<void> {
 
 async function sell(): Promise<void> {
   const buying = { secretKey: fromHex(options.buyerKey), dir: options.buyerDir }
-  await using person = await openPerson({
-    url,
-    network,
-    dir,
-    secretKey: fromHex(options.key),
-    wrap: killingAt(kill),
-  })
+  await using person = await openPerson(mortal)
   await using payer = await openPerson({ url, network, ...buying })
   await using seller = await createSeller({ priceWeiPerMib: PRICE_WEI_PER_MIB }, person)
   await using buyer = await createBuyer({ budgetWei: 10n ** 18n }, payer)
