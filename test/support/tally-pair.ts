@@ -23,6 +23,7 @@ import { SessionTable } from '../../src/tally/store.ts'
 
 export const PIECE_BYTES = 262_144
 export const BLOCK = 16_384
+const QUIET_TURNS = 20
 export const ed25519 = createNodeEd25519()
 
 export const nowS = () => Math.floor(Date.now() / 1000)
@@ -108,7 +109,7 @@ export class Pair implements AsyncDisposable {
       ed25519: this.#counted(),
       clock: systemClock,
       random: systemRandom,
-      schedule: systemSchedule,
+      schedule: (delayMs, run) => this.#scheduled(delayMs, run),
       store: table,
       memberships: () => [{ scope, authorityKey: this.authority.key.publicKey, credential }],
       ...parts,
@@ -175,11 +176,13 @@ export class Pair implements AsyncDisposable {
     else this.#carry(this.alice.link, 'alice', frame)
   }
 
-  /** Waits until nothing is on the pipe and the links have come to rest. */
+  /** Waits until nothing is on the pipe, nothing is being signed or checked, and no timer of a link runs. */
   async settled(): Promise<void> {
-    for (let quiet = 0; quiet < 2; ) {
-      await sleep(12)
+    // Between two of these, all that follows from what has ended is under way: some turns for terms of the test's own.
+    for (let quiet = 0; quiet < QUIET_TURNS; ) {
+      await turn()
       quiet = this.#inFlight === 0 ? quiet + 1 : 0
+      if (quiet === 0) await sleep(1)
     }
   }
 
@@ -187,6 +190,23 @@ export class Pair implements AsyncDisposable {
   async codes(): Promise<string[]> {
     await this.settled()
     return this.violations.map(({ by, code }) => `${by}: ${code}`)
+  }
+
+  /** As do the timers of links. */
+  #scheduled(delayMs: number, run: () => void): () => void {
+    this.#inFlight++
+    let over = () => {
+      over = () => undefined
+      this.#inFlight--
+    }
+    const cancel = systemSchedule(delayMs, () => {
+      over()
+      run()
+    })
+    return () => {
+      cancel()
+      over()
+    }
   }
 
   /** Signatures under way count as being on the pipe. */
