@@ -68,9 +68,9 @@ export class LinkContext {
 
   /** The peer broke the rules: said once, then the link is silent. */
   fail(code: string, message: string): void {
+    this.queue.close()
     if (this.ended) return
     this.ended = true
-    this.queue.close()
     this.#carrier.onViolation(code, message)
   }
 }

@@ -9,6 +9,7 @@ export class SerialQueue {
   readonly #failed: (error: unknown) => void
   readonly #tasks: (() => Promise<void> | void)[] = []
   #running = false
+  #ending: Promise<void> = Promise.resolve()
   #closed = false
 
   /** `failed` gets what a task throws; the tasks after it still run unless it closes the queue. */
@@ -21,7 +22,7 @@ export class SerialQueue {
   push(task: () => Promise<void> | void): boolean {
     if (this.#closed || this.#tasks.length >= this.#tasksMax) return false
     this.#tasks.push(task)
-    if (!this.#running) void this.#run()
+    if (!this.#running) this.#ending = this.#run()
     return true
   }
 
@@ -29,6 +30,12 @@ export class SerialQueue {
   close(): void {
     this.#closed = true
     this.#tasks.length = 0
+  }
+
+  /** Takes no more, but does what it has taken. Resolves when that is done. */
+  async drain(): Promise<void> {
+    this.#closed = true
+    await this.#ending
   }
 
   async #run(): Promise<void> {

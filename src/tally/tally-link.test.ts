@@ -297,3 +297,21 @@ function encodedHello(pair: Pair): Uint8Array {
   const [hello] = pair.bob.sent
   return encodeFrame(hello!)
 }
+
+test('a tally that came just before the connection closed still counts', async () => {
+  const slow: typeof ed25519 = {
+    ...ed25519,
+    verify: async (...about) => {
+      await new Promise((resolve) => setTimeout(resolve, 40))
+      return ed25519.verify(...about)
+    },
+  }
+  await using pair = await createPair({ alice: { ed25519: slow } })
+  await pair.begin()
+  await pair.deliver(pair.alice, pair.bob, MIB / 4, MIB / 2)
+  await pair.bob.link.finish()
+  await new Promise((resolve) => setTimeout(resolve, 10)) // the frame is there, its signature not yet looked at
+  pair.alice.link.close()
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  equal(pair.alice.link.state.tallyInBytes, (MIB * 3) / 4)
+})

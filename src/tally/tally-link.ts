@@ -158,11 +158,12 @@ export class ConnectionLink implements TallyLink {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    const broken = this.#context.ended // by the peer: what it still said is void
     this.#context.ended = true
-    this.#context.queue.close()
     this.#house.strangers.delete(this)
-    this.#sender.close()
     this.#receiver.close()
+    if (broken) this.#sender.close()
+    else void this.#context.queue.drain().then(() => this.#sender.close()) // its last tally may be among the frames
   }
 
   get state(): TallyLinkState {
