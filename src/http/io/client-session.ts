@@ -20,6 +20,7 @@ import {
   MORE_HEADER,
   transportId,
 } from '../frames.ts'
+import { Bell } from './bell.ts'
 import type { HttpClient } from './http-client.ts'
 
 /** Rounds of `POST /tally` in one flush: a whole handshake takes fewer. */
@@ -45,16 +46,16 @@ export type ClientSessionParts = {
 export class ClientSession {
   readonly link: TallyLink
   readonly #parts: ClientSessionParts
+  readonly #bell = new Bell()
   #outgoing: Uint8Array[] = []
   #more = false
   #violation: CodedError | undefined
-  #wake: (() => void) | undefined
 
   constructor(parts: ClientSessionParts) {
     this.#parts = parts
     const { ours, theirs, createLink, base, onPending, onPrice } = parts
     const notify = () => {
-      this.#wake?.()
+      this.#bell.ring()
       onPending()
     }
     this.link = createLink(
@@ -100,14 +101,7 @@ export class ClientSession {
   /** Resolves when our link has something to say, at latest after `waitMs`. */
   async settled(waitMs: number): Promise<void> {
     if (this.pending) return
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, waitMs)
-      this.#wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-    this.#wake = undefined
+    await this.#bell.heard(waitMs)
   }
 
   /** Exchanges what waits by `POST /tally`. @throws {CodedError} */
@@ -144,7 +138,7 @@ export class ClientSession {
   }
 
   close(): void {
-    this.#wake?.()
+    this.#bell.ring()
     this.link.close()
   }
 

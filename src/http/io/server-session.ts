@@ -14,6 +14,7 @@ import {
   framesThatFit,
   MORE_HEADER,
 } from '../frames.ts'
+import { Bell } from './bell.ts'
 
 /**
  * Frames waiting for the client to fetch them. A link says little on its own; more is a client that never
@@ -36,8 +37,8 @@ export class ServerSession {
   readonly peer: PeerId
   readonly label: string
   readonly link: TallyLink
+  readonly #bell = new Bell()
   #outgoing: Uint8Array[] = []
-  #wake: (() => void) | undefined
   /** Frames came with this request, and the link has not said yet what they change. */
   #beingJudged = false
 
@@ -50,9 +51,9 @@ export class ServerSession {
         send: (frame) => {
           if (this.#outgoing.length >= QUEUED_FRAMES_MAX) return onViolation('TALLY_FRAMES_UNREAD')
           this.#outgoing.push(frame)
-          this.#wake?.()
+          this.#bell.ring()
         },
-        onAllowance: () => this.#wake?.(),
+        onAllowance: () => this.#bell.ring(),
         onViolation: (code) => onViolation(code),
       },
       { transport, weDialled: false, label },
@@ -75,14 +76,7 @@ export class ServerSession {
     this.#beingJudged = false
     if (this.link.maySend(bytes)) return true
     if (!judging) return false
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, waitMs)
-      this.#wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-    this.#wake = undefined
+    await this.#bell.heard(waitMs)
     return this.link.maySend(bytes)
   }
 
@@ -109,7 +103,7 @@ export class ServerSession {
   }
 
   close(): void {
-    this.#wake?.()
+    this.#bell.ring()
     this.link.close()
   }
 }
