@@ -41,3 +41,9 @@ export const untilStopped = (signal: AbortSignal): Promise<void> =>
   signal.aborted
     ? Promise.resolve()
     : new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+
+/** The keystore's password, when the environment has one. */
+export function password(): { readonly password?: string } {
+  const given = process.env['TALLYSWARM_PASSWORD']
+  return given ? { password: given } : {}
+}

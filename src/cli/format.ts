@@ -1,5 +1,5 @@
 /**
- * Sizes, speeds, spans and prices as people read them, and back.
+ * Sizes, speeds, spans and amounts as people read them, and back.
  *
  * @module
  */
@@ -36,14 +36,4 @@ export function parseWei(text: string): bigint {
     throw new CodedError('BAD_AMOUNT', `expected a whole number of wei, got "${text}"`)
   }
   return BigInt(text)
-}
-
-/** `HOST:PORT`, `[v6]:PORT`. @throws {CodedError<'BAD_ADDRESS'>} */
-export function parseAddress(text: string): { host: string; port: number } {
-  const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)
-  const port = Number(match?.[3])
-  if (!match || port < 1 || port > 65535) {
-    throw new CodedError('BAD_ADDRESS', `expected HOST:PORT, got "${text}"`)
-  }
-  return { host: (match[1] ?? match[2])!, port }
 }

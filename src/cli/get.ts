@@ -5,6 +5,7 @@
  */
 import { resolve } from 'node:path'
 import { systemClock } from '../base/io/system.ts'
+import { parseAddress } from '../content/address-text.ts'
 import type { Config } from '../node/config.ts'
 import { type Downloading, type DownloadRequest, startDownload } from '../node/download.ts'
 import { lockHome } from '../node/home.ts'
@@ -14,9 +15,9 @@ import { type Fault, faultOf, reportOf } from '../node/report.ts'
 import { settleBeforeStop } from '../node/settle.ts'
 import { findTarget } from '../node/target.ts'
 import { torrentOf } from '../node/torrent-of.ts'
-import { type Context, UsageError, untilStopped } from './context.ts'
-import { formatBytes, formatSpan, formatSpeed, parseAddress, parseWei } from './format.ts'
-import { listenAddresses } from './listen.ts'
+import { type Context, password, untilStopped } from './context.ts'
+import { formatBytes, formatSpan, formatSpeed, parseWei } from './format.ts'
+import { listenAddresses, type Protocol, protocolsOf } from './listen.ts'
 import { createProgress } from './progress.ts'
 
 type GetOptions = {
@@ -37,16 +38,8 @@ const PROGRESS_MS = 250
 /** After a full disk or a failed write: tried again by itself. */
 const RETRY_MS = 10_000
 
-function protocolsOf(only: readonly string[] | undefined): ReadonlySet<'bt' | 'http'> {
-  const chosen = new Set(only ?? ['bt', 'http'])
-  for (const name of chosen) {
-    if (name !== 'bt' && name !== 'http') throw new UsageError(`--only knows bt and http, not "${name}"`)
-  }
-  return chosen as ReadonlySet<'bt' | 'http'>
-}
-
 /** Peers reach us when we are announced, or when a port was asked for. */
-function listening(config: Config, options: GetOptions, protocols: ReadonlySet<'bt' | 'http'>) {
+function listening(config: Config, options: GetOptions, protocols: ReadonlySet<Protocol>) {
   const wanted = new Set(protocols)
   const stays = options.seed || options.stay || config.auto_seed
   if (!options.discovery && options.port === undefined) wanted.delete('bt')
@@ -69,7 +62,7 @@ async function requestOf(
     outputFolder: resolve(options.out ?? (config.downloads_dir === '' ? '.' : config.downloads_dir)),
     peers: [...found.peers, ...(options.peer ?? []).map(parseAddress)],
     httpNodes: [...found.httpNodes, ...nodes],
-    protocols: protocolsOf(options.only),
+    protocols: protocolsOf('--only', options.only),
     discovery: options.discovery,
     priceWeiPerMibMax:
       options.maxPrice === undefined ? money.max_price_wei_per_mib : parseWei(options.maxPrice),
@@ -121,7 +114,7 @@ export async function get(context: Context, link: string, options: GetOptions): 
   await using node = await createNode({
     home,
     config,
-    ...(process.env['TALLYSWARM_PASSWORD'] ? { password: process.env['TALLYSWARM_PASSWORD'] } : {}),
+    ...password(),
     ...listening(config, options, request.protocols),
     withMoney: request.priceWeiPerMibMax > 0n || request.priceWeiPerMib > 0n,
     log: output.log,
@@ -153,5 +146,6 @@ export async function get(context: Context, link: string, options: GetOptions): 
   const torrentBytes = request.torrentBytes ?? (await torrentOf(download.reader, target))
   await keepShare(home, { share, torrentBytes, rootPath: report.path, priceWeiPerMib, discovery })
   await untilStopped(signal)
+  await downloading[Symbol.asyncDispose]()
   await settleBeforeStop(node)
 }

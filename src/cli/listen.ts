@@ -1,5 +1,6 @@
 /**
- * Where a command listens: what was asked for, else what the config says, else any free port when that one is taken.
+ * Which protocols a command speaks, and where it listens: what was asked for, else what the config says, else any free
+ * port when that one is taken.
  *
  * @module
  */
@@ -7,6 +8,18 @@ import { networkInterfaces } from 'node:os'
 import type { Config } from '../node/config.ts'
 import type { Listen } from '../node/node.ts'
 import { UsageError } from './context.ts'
+
+export type Protocol = 'bt' | 'http'
+export const PROTOCOLS: ReadonlySet<Protocol> = new Set(['bt', 'http'] as const)
+
+const isProtocol = (name: string): name is Protocol => (PROTOCOLS as ReadonlySet<string>).has(name)
+
+/** The values given to `option`, or every protocol. */
+export function protocolsOf(option: string, names: readonly string[] | undefined): ReadonlySet<Protocol> {
+  const wrong = names?.find((name) => !isProtocol(name))
+  if (wrong !== undefined) throw new UsageError(`${option} knows bt and http, not "${wrong}"`)
+  return names === undefined ? PROTOCOLS : new Set(names.filter(isProtocol))
+}
 
 type ListenOptions = { readonly port?: string; readonly httpPort?: string; readonly host?: string }
 
@@ -31,7 +44,7 @@ const choose = (host: string, asked: string | undefined, configured: number): Li
 export function listenAddresses(
   config: Config,
   options: ListenOptions,
-  protocols: ReadonlySet<'bt' | 'http'>,
+  protocols: ReadonlySet<Protocol>,
 ): { bittorrent?: Listen; http?: Listen } {
   const host = (configured: string) => options.host ?? (configured === '' ? everyInterface() : configured)
   const withHttp = protocols.has('http') && (options.httpPort !== undefined || config.http.enabled)

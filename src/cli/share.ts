@@ -5,6 +5,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { parseAddress } from '../content/address-text.ts'
 import { parseTorrent } from '../content/metainfo.ts'
 import type { Share } from '../content/share.ts'
 import { sha1, sha256 } from '../crypto/io/sha.ts'
@@ -14,10 +15,10 @@ import { keepShare } from '../node/home-shares.ts'
 import { createNode } from '../node/node.ts'
 import { seed } from '../node/seed.ts'
 import { settleBeforeStop } from '../node/settle.ts'
-import { type Context, UsageError, untilStopped } from './context.ts'
+import { type Context, password, UsageError, untilStopped } from './context.ts'
 import { describeLines } from './describe-lines.ts'
-import { parseAddress, parseWei } from './format.ts'
-import { listenAddresses } from './listen.ts'
+import { parseWei } from './format.ts'
+import { listenAddresses, protocolsOf } from './listen.ts'
 import { type MakeOptions, make } from './make.ts'
 
 type ShareOptions = MakeOptions & {
@@ -68,14 +69,6 @@ async function sharesToSeed(
   return made
 }
 
-function protocolsOf(options: ShareOptions): ReadonlySet<'bt' | 'http'> {
-  const chosen = new Set(options.protocols ?? ['bt', 'http'])
-  for (const name of chosen) {
-    if (name !== 'bt' && name !== 'http') throw new UsageError(`--protocols knows bt and http, not "${name}"`)
-  }
-  return chosen as ReadonlySet<'bt' | 'http'>
-}
-
 export async function share(
   context: Context,
   paths: readonly string[],
@@ -83,7 +76,7 @@ export async function share(
 ): Promise<void> {
   const { home, output, signal } = context
   const config = await context.config()
-  const protocols = protocolsOf(options)
+  const protocols = protocolsOf('--protocols', options.protocols)
   const priceWeiPerMib =
     options.price === undefined ? config.money.price_wei_per_mib : parseWei(options.price)
   const toSeed = await sharesToSeed(context, paths, options)
@@ -97,7 +90,7 @@ export async function share(
   await using node = await createNode({
     home,
     config,
-    ...(process.env['TALLYSWARM_PASSWORD'] ? { password: process.env['TALLYSWARM_PASSWORD'] } : {}),
+    ...password(),
     ...listenAddresses(config, options, protocols),
     withMoney: priceWeiPerMib > 0n,
     log: output.log,
@@ -120,6 +113,7 @@ export async function share(
     `BENCH_READY peers on ${listening.bittorrent?.port ?? 'no port'}, http on ${listening.http?.port ?? 'no port'}; seeding until Ctrl-C`,
   )
   await (options.withParent ? Promise.race([untilStopped(signal), untilStdinCloses()]) : untilStopped(signal))
+  await seeds.disposeAsync()
   await settleBeforeStop(node)
 }
 

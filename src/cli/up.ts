@@ -10,10 +10,9 @@ import { keptShares } from '../node/home-shares.ts'
 import { createNode } from '../node/node.ts'
 import { seed } from '../node/seed.ts'
 import { settleBeforeStop } from '../node/settle.ts'
-import { type Context, untilStopped } from './context.ts'
-import { listenAddresses } from './listen.ts'
+import { type Context, password, untilStopped } from './context.ts'
+import { listenAddresses, PROTOCOLS } from './listen.ts'
 
-const BOTH = new Set(['bt', 'http'] as const)
 /** Enough gas on a chain of our own for any demonstration. */
 const DEV_FUNDS_WEI = 10n ** 20n
 
@@ -34,15 +33,16 @@ export async function up(context: Context, options: { readonly chain: boolean })
     await createNode({
       home,
       config,
-      ...(process.env['TALLYSWARM_PASSWORD'] ? { password: process.env['TALLYSWARM_PASSWORD'] } : {}),
-      ...listenAddresses(config, {}, BOTH),
+      ...password(),
+      ...listenAddresses(config, {}, PROTOCOLS),
       withMoney: config.money.rpc_url !== '',
       log: output.log,
     }),
   )
+  const seeds = opened.use(new AsyncDisposableStack())
   for (const share of kept) {
     try {
-      opened.use(await seed(node, { ...share, peers: [], protocols: BOTH, signal }))
+      seeds.use(await seed(node, { ...share, peers: [], protocols: PROTOCOLS, signal }))
     } catch (error) {
       output.log(`${share.share.name} is not seeded: ${messageOf(error)}`)
     }
@@ -63,12 +63,13 @@ export async function up(context: Context, options: { readonly chain: boolean })
     'up until Ctrl-C',
   ])
   await untilStopped(signal)
+  await seeds.disposeAsync()
   await settleBeforeStop(node)
 }
 
 async function walletAddress({ home }: Context) {
   const { Keys } = await import('../node/keys.ts')
   const { openWallet } = await import('../money/io/wallet.ts')
-  await using wallet = openWallet(await new Keys(home, process.env['TALLYSWARM_PASSWORD']).wallet())
+  await using wallet = openWallet(await new Keys(home, password().password).wallet())
   return { address: wallet.address }
 }

@@ -1,5 +1,5 @@
 /**
- * `host:port` as links write it: IPv6 in brackets, names as they are.
+ * `host:port` as links and people write it: IPv6 in brackets, names as they are.
  *
  * Source: BEP 9, "peer-address".
  *
@@ -10,15 +10,20 @@ import { parseIp } from '../base/ip.ts'
 import type { Address } from '../base/world.ts'
 
 const HOST_CHARACTERS_MAX = 253
+/** RFC 4007: through which interface a link-local address is reached. */
+const ZONE = /%[\w.-]{1,32}$/
 
 /** @throws {DecodeError<'BAD_ADDRESS'>} */
 export function parseAddress(text: string): Address {
   const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]\s/@]+)):(\d{1,5})$/.exec(text) ?? []
   const host = bracketed ?? plain ?? ''
   const port = Number(digits)
-  const isHost = bracketed === undefined ? host.length <= HOST_CHARACTERS_MAX : parseIp(host)?.length === 16
+  const isHost =
+    bracketed === undefined
+      ? host.length <= HOST_CHARACTERS_MAX
+      : parseIp(host.replace(ZONE, ''))?.length === 16
   if (host === '' || !isHost || !(port >= 1 && port <= 65_535)) {
-    throw new DecodeError('BAD_ADDRESS', 'an address is host:port, with IPv6 in brackets')
+    throw new DecodeError('BAD_ADDRESS', `expected HOST:PORT, IPv6 in brackets, got "${text.slice(0, 80)}"`)
   }
   return { host, port }
 }

@@ -75,7 +75,7 @@ for (const [code, link] of refused) {
 }
 
 test('addresses come back; nonsense does not pass', () => {
-  for (const text of ['a.example:1', '1.2.3.4:65535', '[::1]:80'])
+  for (const text of ['a.example:1', '1.2.3.4:65535', '[::1]:80', '[fe80::1%eth0]:80'])
     equal(formatAddress(parseAddress(text)), text)
   for (const text of [
     '',
@@ -88,6 +88,7 @@ test('addresses come back; nonsense does not pass', () => {
     '::1:80',
     '[1.2.3.4]:5',
     '[x]:1',
+    '[::1%]:1',
     'a/b:1',
     'u@h:1',
     'a b:1',
