@@ -143,6 +143,10 @@ function addWalletCommands(program: Command, signal: AbortSignal): void {
     .description('a plain transfer')
     .action(run(program, signal, async () => (await import('./wallet.ts')).walletSend))
   wallet
+    .command('close')
+    .description('takes back what is left of the payment channel (two steps, see docs/MONEY.md)')
+    .action(run(program, signal, async () => (await import('./wallet.ts')).walletClose))
+  wallet
     .command('settle')
     .description('claims everything owed to us now')
     .action(run(program, signal, async () => (await import('./wallet.ts')).walletSettle))

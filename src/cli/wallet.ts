@@ -41,10 +41,13 @@ export async function walletShow(context: Context): Promise<void> {
   await using opened = await money(context)
   const balanceWei = await opened.driver.balance(address)
   const { unclaimedWei } = opened.seller.status()
-  context.output.result({ address, balanceWei, unclaimedWei }, [
+  const { depositWei, claimedWei, closing } = await opened.driver.channel(opened.buyer.status().channel)
+  const channel = { depositWei, claimedWei, closing }
+  context.output.result({ address, balanceWei, unclaimedWei, channel }, [
     address,
     `balance   ${balanceWei} wei`,
     `unclaimed ${unclaimedWei} wei`,
+    `channel   ${depositWei} wei deposited, ${claimedWei} claimed by others${closing ? ', closing' : ''}`,
   ])
 }
 
@@ -102,5 +105,26 @@ export async function walletSettle(context: Context): Promise<void> {
   const balanceWei = await opened.driver.balance(opened.wallet.address)
   context.output.result({ ok: true, claimedWei: claimedWei - before.claimedWei, balanceWei }, [
     `claimed ${claimedWei - before.claimedWei} wei; balance ${balanceWei} wei`,
+  ])
+}
+
+/**
+ * Takes back what is left of the channel, in two steps: the first call begins to close it, a later one, when the delay
+ * and the blocks have passed, ends it and withdraws.
+ */
+export async function walletClose(context: Context): Promise<void> {
+  await using lock = await lockHome(context.home)
+  void lock
+  await using opened = await money(context)
+  const { buyer, driver } = opened
+  const view = await driver.channel(buyer.status().channel)
+  if (!view.exists) throw new CodedError('NO_CHANNEL', 'there is no channel to close')
+  if (view.closing) await buyer.finishClose()
+  else await buyer.startClose()
+  const state = view.closing ? 'closed' : 'closing'
+  context.output.result({ ok: true, state, depositWei: view.depositWei, claimedWei: view.claimedWei }, [
+    view.closing
+      ? `closed; ${view.depositWei - view.claimedWei} wei came back`
+      : 'closing: payees may claim until the delay and 256 blocks have passed; then run "wallet close" again',
   ])
 }

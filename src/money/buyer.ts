@@ -30,6 +30,8 @@ export const BUYER_DEFAULTS: BuyerSettings = {
 }
 
 export type BuyerStatus = {
+  /** 32 bytes; whether it exists on chain, and is closing, is the driver's to say. */
+  readonly channel: Uint8Array
   /** Promised in vouchers plus paid without them: what counts against the budget. */
   readonly spentWei: bigint
   readonly depositWei: bigint

@@ -8,6 +8,7 @@ import { CodedError } from '../base/errors.ts'
 import { systemClock, systemRandom } from '../base/io/system.ts'
 import type { Address } from '../base/world.ts'
 import type { Swarm } from '../bittorrent/contract.ts'
+import type { FileRange } from '../content/magnet.ts'
 import type { Share } from '../content/share.ts'
 import type { TrackerClient } from '../discovery/io/tracker-client.ts'
 import type { RangeSource } from '../http/contract.ts'
@@ -35,7 +36,8 @@ export type DownloadRequest = {
   readonly protocols: ReadonlySet<'bt' | 'http'>
   /** Ask trackers, use the torrent's web seeds. */
   readonly discovery: boolean
-  readonly chosenFiles?: readonly number[]
+  /** Only these; ranges may name more than the share has (BEP 53). */
+  readonly chosenFiles?: readonly FileRange[]
   /** Whole-file hashes that the torrent claims must match before the final name is written. */
   readonly checkCids: boolean
   readonly priceWeiPerMibMax: bigint
@@ -161,7 +163,18 @@ async function linksOf(
   return node.tallies?.linksFor(share, { priceWeiPerMib, ...(purchase ? { purchase } : {}) })
 }
 
-function openTransfer(node: Node, share: Share, request: DownloadRequest): Promise<Download> {
+/** @throws {CodedError<'NO_SUCH_FILE'>} when the share has none of them */
+function filesIn({ name, files }: Share, ranges: readonly FileRange[]): number[] {
+  const indexes = files.map(({ index }) => index)
+  const chosen = indexes.filter((index) => ranges.some(({ first, last }) => first <= index && index <= last))
+  if (chosen.length > 0) return chosen
+  throw new CodedError(
+    'NO_SUCH_FILE',
+    `the link chooses files that ${name} does not have: it has ${files.length}`,
+  )
+}
+
+async function openTransfer(node: Node, share: Share, request: DownloadRequest): Promise<Download> {
   const { outputFolder, chosenFiles, checkCids, priceWeiPerMibMax, signal } = request
   return openDownload(
     {
@@ -171,7 +184,7 @@ function openTransfer(node: Node, share: Share, request: DownloadRequest): Promi
       checkCids,
       maxPriceWeiPerMib: priceWeiPerMibMax,
       signal,
-      ...(chosenFiles ? { chosenFiles } : {}),
+      ...(chosenFiles ? { chosenFiles: filesIn(share, chosenFiles) } : {}),
     },
     { clock: systemClock, random: systemRandom, store: node.store },
   )

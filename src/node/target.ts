@@ -9,7 +9,7 @@ import { CodedError, messageOf } from '../base/errors.ts'
 import { systemClock } from '../base/io/system.ts'
 import type { Address } from '../base/world.ts'
 import { parseLink } from '../content/link.ts'
-import type { Magnet } from '../content/magnet.ts'
+import type { FileRange, Magnet } from '../content/magnet.ts'
 import { parseTorrent } from '../content/metainfo.ts'
 import type { Share } from '../content/share.ts'
 import { sha1, sha256 } from '../crypto/io/sha.ts'
@@ -21,7 +21,8 @@ export type Target = {
   readonly torrentBytes?: Uint8Array
   readonly peers: readonly Address[]
   readonly httpNodes: readonly string[]
-  readonly chosenFiles?: readonly number[]
+  /** Ranges of file indexes, as the link has them: the share may have fewer files. */
+  readonly chosenFiles?: readonly FileRange[]
   /** The link named a file by its own hash: the torrent that says so is only a claim. */
   readonly checkCids: boolean
 }
@@ -39,17 +40,11 @@ function fromTorrent(torrentBytes: Uint8Array, more: Partial<Target> = {}): Targ
   }
 }
 
-/** The files a magnet's `so=` names. */
-function chosen({ selectOnly }: Magnet): number[] | undefined {
-  return selectOnly?.flatMap(({ first, last }) =>
-    Array.from({ length: last - first + 1 }, (_, i) => first + i),
-  )
-}
+const oneFile = (index: number): FileRange[] => [{ first: index, last: index }]
 
 async function fromMagnet(magnet: Magnet, nodes: readonly string[], signal: AbortSignal): Promise<Target> {
-  const { infoHashV1, infoHashV2, trackers, webSeeds, peers } = magnet
-  const chosenFiles = chosen(magnet)
-  const selection = chosenFiles ? { chosenFiles } : {}
+  const { infoHashV1, infoHashV2, trackers, webSeeds, peers, selectOnly } = magnet
+  const selection = selectOnly ? { chosenFiles: selectOnly } : {}
   const name = {
     ...(infoHashV1 ? { infoHashV1 } : {}),
     ...(infoHashV2 ? { infoHashV2 } : {}),
@@ -97,7 +92,7 @@ async function fromUrl(url: string, signal: AbortSignal): Promise<Target> {
   const { infoHashV1, infoHashV2 } = found.target
   const named = [infoHashV1, infoHashV2].some((name) => name && toHex(name) === link.hash)
   if (!named) return byCid(onNode, link.hash)
-  return link.file === undefined ? onNode : { ...onNode, chosenFiles: [link.file] }
+  return link.file === undefined ? onNode : { ...onNode, chosenFiles: oneFile(link.file) }
 }
 
 function parseFetched(torrent: Uint8Array, url: string): Target {
@@ -113,7 +108,7 @@ function byCid(found: Target, hash: string): Target {
   const files = (found.target as Share).files
   const index = files.findIndex((file) => file.cid && toHex(file.cid) === hash)
   if (index < 0) throw new CodedError('WRONG_TORRENT', `the node's torrent does not name ${hash}`)
-  return { ...found, checkCids: true, ...(files.length > 1 ? { chosenFiles: [index] } : {}) }
+  return { ...found, checkCids: true, ...(files.length > 1 ? { chosenFiles: oneFile(index) } : {}) }
 }
 
 /**

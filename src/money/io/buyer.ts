@@ -96,6 +96,7 @@ class JournalBuyer implements Buyer {
     const view = this.#allocator.view
     const trouble = this.#allocator.lastErrorCode
     return {
+      channel: this.#allocator.channel,
       spentWei: this.#book.totalWei,
       depositWei: view?.depositWei ?? 0n,
       allocatedWei: view?.allocatedWei ?? 0n,
