@@ -104,6 +104,8 @@ export type RangeSourceSettings = {
   readonly idleTimeoutMs: number
   /** A body slower than this (after `idleTimeoutMs` of grace) is cut off. */
   readonly bytesPerSMin: number
+  /** Over its tally window, a connection asks again once our link has signed for something, at latest after this. */
+  readonly signWaitMs: number
   readonly redirectsMax: number
   /** Failed requests in a row, on any connection, after which the source gives up. */
   readonly failuresMax: number
@@ -123,6 +125,7 @@ export const DEFAULT_RANGE_SOURCE_SETTINGS: RangeSourceSettings = {
   responseTimeoutMs: 20_000,
   idleTimeoutMs: 10_000,
   bytesPerSMin: 2_048,
+  signWaitMs: 100,
   redirectsMax: 3,
   failuresMax: 6,
   backoffMs: { first: 500, max: 30_000 },

@@ -25,8 +25,6 @@ export class RequestFailed extends CodedError {
   }
 }
 
-/** After a 429 our link gets this long to sign before we ask again anyway. */
-const SIGN_WAIT_MS = 100
 /** Asks in vain after which the blocks go back: others may have them. */
 const CHOKED_ASKS_MAX = 8
 
@@ -35,6 +33,7 @@ export type LaneParts = {
   readonly session: ClientSession | undefined
   readonly fileUrl: (file: number) => URL
   readonly fileLength: (file: number) => number
+  readonly signWaitMs: number
   readonly signal: AbortSignal
   readonly onRequest: () => void
 }
@@ -80,6 +79,6 @@ export async function fetchRange(
       BLOCK_BYTES * Math.floor(Number(response.headers[ALLOWANCE_HEADER.toLowerCase()]) / BLOCK_BYTES)
     // A little allowance is taken at once; before next to none is, the signature that is due comes first.
     if (allowed * 4 >= end - start || (allowed > 0 && choked > 1)) stepMax = allowed
-    else await session.settled(SIGN_WAIT_MS)
+    else await session.settled(parts.signWaitMs)
   }
 }

@@ -210,6 +210,7 @@ export class HttpRangeSource implements RangeSource {
     const parts = {
       client,
       session,
+      signWaitMs: this.#settings.signWaitMs,
       signal: this.#abort.signal,
       fileUrl: (file: number) => this.#dialect.fileUrl(file),
       fileLength: (file: number) => this.#dialect.share.files[file]!.length,

@@ -3,6 +3,8 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { Agent, request } from 'node:http'
 import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { until } from '../../../test/support/processes.ts'
 import {
   createTestAuthority,
   credentialFor,
@@ -32,6 +34,10 @@ const settings: Partial<ShareServerSettings> = {
   listen: { host: '127.0.0.1', port: 0 },
   plainClients: 'refuse',
 }
+/** A session's last frames are judged after its connection has gone: this long at most. */
+const JUDGED_MS = 20_000
+/** Our own link may be slow to sign on a loaded machine: the blocks of a choked lane are not given back for that. */
+const PATIENT_MS = 1_000
 const originOf = ({ address }: ShareServer) => `http://${address.host}:${address.port}`
 
 type Side = { readonly table: SessionTable; readonly links: TallyLinkFactory; readonly transports: string[] }
@@ -63,6 +69,11 @@ async function side(share: Share, authority: TestAuthority): Promise<Side> {
 const signedBytes = ({ table }: Side) =>
   table.sessions().reduce((sum, { newest }) => sum + Number(newest?.bytes ?? 0), 0)
 
+const signedFor = (seller: Side, bytesMin: number) =>
+  until(`the seller holds tallies for ${bytesMin} bytes`, JUDGED_MS, async () =>
+    signedBytes(seller) >= bytesMin ? true : undefined,
+  )
+
 async function fetchAll(
   shared: ReturnType<typeof testShare>,
   server: ShareServer,
@@ -71,7 +82,7 @@ async function fetchAll(
   await using bench = new Bench()
   await using download = await bench.open(shared.share)
   const source = createHttpSource(
-    { url: originOf(server), origin: 'user', ...changes },
+    { url: originOf(server), origin: 'user', signWaitMs: PATIENT_MS, ...changes },
     {
       share: shared.share,
       clock: systemClock,
@@ -107,7 +118,8 @@ for (const [version, connections] of [
     const { payloadBytes } = shared.share.layout
     equal(status.receivedBytes, payloadBytes)
     equal(signedBytes(client), payloadBytes)
-    equal(signedBytes(seller), payloadBytes, 'the last tally arrived before the connection was closed')
+    await signedFor(seller, payloadBytes)
+    equal(signedBytes(seller), payloadBytes)
     equal(server.status().sentBytes, payloadBytes)
     deepEqual(
       new Set([...seller.transports, ...client.transports]),
@@ -143,9 +155,12 @@ test('a session ends with its connection: the next one opens another, and all is
   const authority = await createTestAuthority()
   const [seller, client] = [await side(shared.share, authority), await side(shared.share, authority)]
   await using server = await createShareServer(settings, { clock: systemClock, peerId: serverId })
-  let reads = 0
+  let broken = false
   const readFile = async (file: number, offset: number, into: Uint8Array) => {
-    if (++reads === 9) throw new Error('breaks the connection')
+    if (!broken && signedBytes(seller) > 0) {
+      broken = true
+      throw new Error('breaks the connection')
+    }
     await shared.reader.readFile(file, offset, into)
   }
   server.add({ ...shared.reader, readFile }, { tallyLinks: seller.links })
@@ -158,8 +173,9 @@ test('a session ends with its connection: the next one opens another, and all is
   equal(status.tallies.length, 2)
   equal(client.table.sessions().length, 2)
   // What the broken connection had not signed for is lost to the server: at most its window.
-  const lost = shared.share.layout.payloadBytes - signedBytes(seller)
-  ok(lost >= 0 && lost <= 2 ** 20, `${lost} bytes unsigned`)
+  const { payloadBytes } = shared.share.layout
+  await signedFor(seller, payloadBytes - 2 ** 20)
+  ok(signedBytes(seller) <= payloadBytes)
 })
 
 /** A client of one connection that does what it likes. */
@@ -203,9 +219,12 @@ test('a client that never signs gets at most one window', async () => {
     { send: (frame) => frames.push(frame), onAllowance: () => undefined, onViolation: () => undefined },
     { transport: transportId(clientId, serverId, sha256), weDialled: true, label: 'raw' },
   )
-  await new Promise((next) => setTimeout(next, 20))
+  while (frames.length === 0) await turn()
   const hello = { 'TSW-Peer': toHex(clientId), 'TSW-Frames': encodeFramesHeader(frames.splice(0)) }
   equal((await raw.ask(`${path}/have`, hello)).status, 200)
+  await until('the hello is judged', JUDGED_MS, async () =>
+    server.status().tallies[0]?.state.peerSpeaksTallies ? true : undefined,
+  )
   let served = 0
   let last = { status: 0, headers: {} as Record<string, string> }
   for (let i = 0; i < 40; i++) {
