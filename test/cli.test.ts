@@ -129,6 +129,24 @@ test('get by magnet fetches the metadata from the peer', async () => {
   await getAndCompare('by-magnet', made.magnet, '--peer', `127.0.0.1:${ports.peers}`, '--no-discovery')
 })
 
+test('a magnet that chooses files beyond the share gets those it has, or says that there are none', async () => {
+  const options = ['--peer', `127.0.0.1:${ports.peers}`, '--no-discovery']
+  await getAndCompare('so-range', `${made.magnet}&so=0-4000000000`, ...options)
+  const out = join(folder, 'out', 'so-none')
+  const none = await run(
+    'get',
+    `${made.magnet}&so=7`,
+    '--out',
+    out,
+    '--home',
+    await home('so'),
+    '--json',
+    ...options,
+  )
+  equal(none.code, 1)
+  equal(json(none).error.code, 'NO_SUCH_FILE')
+})
+
 test('get by URL of a node', async () => {
   const url = `http://127.0.0.1:${ports.http}/file/${made.infoHashV2}`
   const got = await getAndCompare('by-url', url, '--no-discovery')

@@ -15,7 +15,7 @@ import { formatAddress, parseAddress } from './address-text.ts'
 import { fromBase32 } from './base32.ts'
 
 /** Inclusive file indexes. */
-type FileRange = { readonly first: number; readonly last: number }
+export type FileRange = { readonly first: number; readonly last: number }
 
 export type Magnet = {
   readonly infoHashV1?: InfoHashV1
