@@ -13,11 +13,11 @@ import type { CloseReason } from '../transfer/source.ts'
 import type { BlockPool } from './block-pool.ts'
 import type { SwarmSettings, SwarmTransfer } from './contract.ts'
 import { Exchange, type ExchangeCarrier } from './exchange.ts'
-import { CLIENT_NAME, EXTENSION_IDS } from './extension.ts'
 import { ExtensionChannel, type ExtensionOwner } from './extension-channel.ts'
 import type { Handshake } from './handshake.ts'
 import { HashChannel, type HashOwner } from './hash-channel.ts'
 import type { HashServer } from './hash-server.ts'
+import { ourExtensions } from './our-extensions.ts'
 import type { SessionSwarm } from './session-swarm.ts'
 import { TallyChannel, type TallyOwner } from './tally-channel.ts'
 import type { MetadataMessage } from './ut-metadata.ts'
@@ -288,15 +288,6 @@ export class PeerSession implements WireSink, StreamOwner, Roles {
 
   #sendExtensionHandshake(): void {
     if (!this.options.remote.extensions) return
-    const { settings, infoBytes, listenPort, transfer } = this.#swarm
-    const { tsw, ...plain } = EXTENSION_IDS
-    this.extensions.sendHandshake({
-      ids: this.tally.offered ? { ...plain, tsw } : plain,
-      client: CLIENT_NAME,
-      requestQueue: settings.queuedRequestsMax,
-      ...(listenPort > 0 && { listenPort }),
-      ...(infoBytes && { metadataBytes: infoBytes.length }),
-      ...(transfer && { uploadOnly: transfer.reader.have.isFull }),
-    })
+    this.extensions.sendHandshake(ourExtensions(this.#swarm, this.tally.offered))
   }
 }
