@@ -69,6 +69,7 @@ test('a priced seller is paid with every tally, and the Open names the quote', a
   deepEqual(decodeOpen(claim!.open).quote, digestOfQuote)
   equal(new TextDecoder().decode(claim?.newest?.payment), `${8 * MIB}`)
   pair.alice.link.close()
+  await pair.settled()
   deepEqual(finished, ['seller'])
 })
 
@@ -129,4 +130,20 @@ test('a buyer whose wallet fails still signs, and is choked', async () => {
   deepEqual(pair.violations, [])
   equal(pair.alice.link.state.tallyInBytes, MIB)
   equal(pair.alice.link.maySend(BLOCK), false)
+})
+
+test('cover that grows on chain, with no frame of the buyer, lets the seller go on', async () => {
+  let coveredBytes = 0
+  const terms = trade(
+    seller(() => coveredBytes),
+    buyer((total) => total * PRICE),
+  )
+  await using pair = await createPair({ bytes: 8 * MIB, ...terms })
+  pair.alice.link.maySend(BLOCK)
+  await pair.settled()
+  pair.alice.allowance = Promise.withResolvers<void>()
+  equal(pair.alice.link.maySend(BLOCK), false)
+  coveredBytes = MIB
+  await pair.alice.allowance.promise
+  equal(pair.alice.link.maySend(BLOCK), true)
 })

@@ -58,49 +58,45 @@ export function decodeRunSet(bytes: Uint8Array, runsMax: number = RUNS_MAX): Run
 /** A set of block numbers that grows and knows its digest. Never holds more than `runsMax` runs. */
 export class RunSet {
   readonly runsMax: number
-  readonly #starts: number[] = []
-  readonly #ends: number[] = []
+  /** The canonical runs as they are encoded, so that a digest is one hash and no rewriting. */
+  #bytes = new Uint8Array(0)
+  #view = viewOf(this.#bytes)
+  #count = 0
 
   constructor(runsMax: number = RUNS_MAX) {
     this.runsMax = runsMax
   }
 
   get runCount(): number {
-    return this.#starts.length
+    return this.#count
   }
 
-  /** Adds a run, merging what it touches. False, and unchanged, when that would exceed `runsMax`. */
+  /** Adds a run, merging what it touches. False, and unchanged, when that would exceed `runsMax` or a run's 32 bits. */
   add({ start, count }: Run): boolean {
     assert(count > 0, 'a run is not empty')
     const end = start + count
     const first = this.#firstEndingAtOrAfter(start)
     let next = first
-    while (next < this.#starts.length && this.#starts[next]! <= end) next++
-    if (next === first) {
-      if (this.#starts.length >= this.runsMax) return false
-      this.#starts.splice(first, 0, start)
-      this.#ends.splice(first, 0, end)
-      return true
-    }
-    this.#starts[first] = Math.min(start, this.#starts[first]!)
-    this.#ends[first] = Math.max(end, this.#ends[next - 1]!)
-    if (next > first + 1) {
-      this.#starts.splice(first + 1, next - first - 1)
-      this.#ends.splice(first + 1, next - first - 1)
-    }
+    while (next < this.#count && this.#start(next) <= end) next++
+    const from = next === first ? start : Math.min(start, this.#start(first))
+    const to = next === first ? end : Math.max(end, this.#end(next - 1))
+    if (to - from > 0xffff_ffff || (next === first && this.#count >= this.runsMax)) return false
+    this.#makeRoom(first, next)
+    this.#view.setUint32(first * RUN_BYTES, from)
+    this.#view.setUint32(first * RUN_BYTES + 4, to - from)
     return true
   }
 
   /** Whether every block of the run is in the set. */
   contains({ start, count }: Run): boolean {
     const i = this.#firstEndingAtOrAfter(start + count)
-    return i < this.#starts.length && this.#starts[i]! <= start
+    return i < this.#count && this.#start(i) <= start
   }
 
   /** Whether some block of the run is in the set. */
   intersects({ start, count }: Run): boolean {
     const i = this.#firstEndingAtOrAfter(start + 1)
-    return i < this.#starts.length && this.#starts[i]! < start + count
+    return i < this.#count && this.#start(i) < start + count
   }
 
   /** The parts of a run that are not in the set, ascending. */
@@ -108,10 +104,10 @@ export class RunSet {
     const parts: Run[] = []
     const end = start + count
     let from = start
-    for (let i = this.#firstEndingAtOrAfter(start + 1); i < this.#starts.length && from < end; i++) {
-      const gapEnd = Math.min(end, this.#starts[i]!)
+    for (let i = this.#firstEndingAtOrAfter(start + 1); i < this.#count && from < end; i++) {
+      const gapEnd = Math.min(end, this.#start(i))
       if (gapEnd > from) parts.push({ start: from, count: gapEnd - from })
-      from = Math.max(from, this.#ends[i]!)
+      from = Math.max(from, this.#end(i))
     }
     if (from < end) parts.push({ start: from, count: end - from })
     return parts
@@ -119,25 +115,48 @@ export class RunSet {
 
   /** The canonical runs, a copy. */
   runs(): Run[] {
-    return this.#starts.map((start, i) => ({ start, count: this.#ends[i]! - start }))
+    return Array.from({ length: this.#count }, (_, i) => {
+      const start = this.#start(i)
+      return { start, count: this.#end(i) - start }
+    })
   }
 
   clear(): void {
-    this.#starts.length = 0
-    this.#ends.length = 0
+    this.#count = 0
   }
 
   /** SHA-256 of the canonical runs: a tally's `blocks`. */
   digest(sha256: (bytes: Uint8Array) => Uint8Array = digest): Uint8Array {
-    return sha256(encodeRuns(this.runs()))
+    return sha256(this.#bytes.subarray(0, this.#count * RUN_BYTES))
+  }
+
+  #start(i: number): number {
+    return this.#view.getUint32(i * RUN_BYTES)
+  }
+
+  #end(i: number): number {
+    return this.#start(i) + this.#view.getUint32(i * RUN_BYTES + 4)
+  }
+
+  /** Runs [first, next) become one. */
+  #makeRoom(first: number, next: number): void {
+    const count = this.#count + 1 - (next - first)
+    if (count * RUN_BYTES > this.#bytes.length) {
+      const grown = new Uint8Array(2 * count * RUN_BYTES)
+      grown.set(this.#bytes)
+      this.#bytes = grown
+      this.#view = viewOf(grown)
+    }
+    this.#bytes.copyWithin((first + 1) * RUN_BYTES, next * RUN_BYTES, this.#count * RUN_BYTES)
+    this.#count = count
   }
 
   #firstEndingAtOrAfter(block: number): number {
     let low = 0
-    let high = this.#ends.length
+    let high = this.#count
     while (low < high) {
       const middle = (low + high) >>> 1
-      if (this.#ends[middle]! < block) low = middle + 1
+      if (this.#end(middle) < block) low = middle + 1
       else high = middle
     }
     return low

@@ -43,6 +43,9 @@ type Session = Proposal & {
 /** Where the offer of a priced sender stands. */
 type Trade = 'none' | 'offered' | 'accepted' | 'declined'
 
+/** How often a refused sender looks whether its terms cover more now. */
+const COVER_POLL_MS = 50
+
 export class SenderSide {
   readonly #context: LinkContext
   readonly #window: SenderWindow
@@ -54,6 +57,9 @@ export class SenderSide {
   #session: Session | undefined
   /** Somebody was refused and waits for `onAllowance`. */
   #wanting = false
+  /** How much they asked for. */
+  #wantedBytes = 0
+  #cancelLook: (() => void) | undefined
   #askedAtMs = Number.NEGATIVE_INFINITY
   #paidBytes = 0
   #paidWei = 0n
@@ -88,9 +94,22 @@ export class SenderSide {
     const may = this.#allowed(bytes)
     if (!may) {
       this.#wanting = true
+      this.#wantedBytes = bytes
       this.#ask()
+      this.#lookForCover()
     }
     return may
+  }
+
+  /** What a buyer has set aside grows on chain, with no frame of the peer to tell us. */
+  #lookForCover(): void {
+    if (this.#trade !== 'accepted' || this.#cancelLook !== undefined) return
+    this.#cancelLook = this.#context.parts.schedule(COVER_POLL_MS, () => {
+      this.#cancelLook = undefined
+      if (!this.#wanting) return
+      if (this.#allowed(this.#wantedBytes)) this.wake()
+      else this.#lookForCover()
+    })
   }
 
   /** Remembers that somebody waits for the peer's HELLO. */
@@ -209,6 +228,7 @@ export class SenderSide {
   }
 
   close(): void {
+    this.#cancelLook?.()
     this.#terms?.finished()
   }
 
