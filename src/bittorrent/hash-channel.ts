@@ -12,9 +12,11 @@ import { encodeHashRange, type FileHashRange } from './hash-range.ts'
 import type { HashServer } from './hash-server.ts'
 import { encodeBytes, HASH_REJECT, HASH_REQUEST, HASHES } from './wire.ts'
 
-/** Requests answered at once after silence, and per second from then on (our limits). */
+/** Tokens after silence, and per second from then on; a leaf request takes one (our limits). */
 const BURST = 128
 const PER_S = 64
+/** What a request counts whose answer is at hand: a tree of thousands of files has a piece layer for each. */
+const CHEAP = 1 / 16
 /** Answers under way; a leaf answer reads a piece. */
 const UNDER_WAY_MAX = 4
 const WAITING_MAX = 64
@@ -63,7 +65,10 @@ export class HashChannel {
 
   /** Incoming. @throws {DecodeError<'HASH_REQUEST_FLOOD'>} */
   receive(range: FileHashRange): void {
-    const full = !this.#takeToken() || this.#waiting.length >= WAITING_MAX || !this.#owner.writable
+    const full =
+      !this.#take(this.#owner.hashServer?.isCheap(range) ? CHEAP : 1) ||
+      this.#waiting.length >= WAITING_MAX ||
+      !this.#owner.writable
     if (full) {
       if (++this.#excess > EXCESS_MAX) {
         throw new DecodeError('HASH_REQUEST_FLOOD', 'the peer asks for more hashes than it is given')
@@ -109,12 +114,12 @@ export class HashChannel {
     this.#owner.send(encodeBytes(HASH_REJECT, encodeHashRange(range)))
   }
 
-  #takeToken(): boolean {
+  #take(tokens: number): boolean {
     const nowMs = this.#owner.nowMs()
     this.#tokens = Math.min(BURST, this.#tokens + ((nowMs - this.#tokensMs) * PER_S) / 1_000)
     this.#tokensMs = nowMs
-    if (this.#tokens < 1) return false
-    this.#tokens--
+    if (this.#tokens < tokens) return false
+    this.#tokens -= tokens
     return true
   }
 }

@@ -108,7 +108,7 @@ async function fetchLayers(
   for (let n = 0, nowMs = 0; !phase.done && n < 20; n++, nowMs += 20_000) {
     phase.ask([peer], nowMs)
     for (const range of asked.splice(0))
-      honest.push(phase.answer(peer, range, lie(await server.answer(range), n)))
+      honest.push(phase.answer(peer, { range, hashes: lie(await server.answer(range), n) }, nowMs))
   }
   return { layers: bare.pieceLayers, honest }
 }
@@ -119,12 +119,29 @@ test('layers are fetched, verified and put into the share', async () => {
   ok(honest.every(Boolean))
 })
 
-test('wrong hashes name the liar and leave no trace; a refusing peer is not asked again', async () => {
+test('wrong hashes name the liar and leave no trace', async () => {
   const flipped = await fetchLayers((hashes) => hashes?.map((value, i) => (i === 33 ? value ^ 1 : value)))
   equal(flipped.layers.size, 0)
   ok(flipped.honest.every((value) => !value))
-  const refused = await fetchLayers(() => undefined)
-  deepEqual([refused.layers.size, refused.honest], [0, [true, true]])
+})
+
+test('a peer that refuses is left alone for a while, asked for everything else, and then again', async () => {
+  const rationing = await fetchLayers((hashes, n) => (n < 6 ? undefined : hashes))
+  deepEqual(rationing.layers, share.pieceLayers)
+  const phase = new LayerPhase({ ...share, pieceLayers: new Map() }, sha256)
+  const asked: FileHashRange[] = []
+  const hashes = { outstanding: 0, request: (range: FileHashRange) => void asked.push(range) }
+  const peer = { options: { wire: 'v2' as const }, hashes }
+  const askedAt: number[] = []
+  for (let nowMs = 0; nowMs < 30_000; nowMs += 50) {
+    phase.ask([peer], nowMs)
+    for (const range of asked.splice(0)) {
+      askedAt.push(nowMs)
+      phase.answer(peer, { range, hashes: undefined }, nowMs)
+    }
+  }
+  ok(askedAt.length >= 4, 'it may only have rationed us')
+  ok(askedAt.length <= 20, `asked ${askedAt.length} times in 30 s`)
 })
 
 test('equal files share one request', () => {
@@ -135,6 +152,30 @@ test('equal files share one request', () => {
   const hashes = { outstanding: 0, request: (range: FileHashRange) => void asked.push(range) }
   new LayerPhase(same, sha256).ask([{ options: { wire: 'v2' }, hashes }], 0)
   equal(asked.length, 1)
+})
+
+test('piece layers of a tree of many files are given in one go', async () => {
+  const lengths = Array.from({ length: 1_500 }, () => LEAF_BYTES + 1)
+  const tree = makeShare({ version: 'v2', pieceLength: LEAF_BYTES, lengths })
+  const phase = new LayerPhase({ ...tree.share, pieceLayers: new Map() }, sha256)
+  const requests: FileHashRange[] = []
+  const peer = {
+    options: { wire: 'v2' as const },
+    hashes: { outstanding: 0, request: (range: FileHashRange) => void requests.push(range) },
+  }
+  phase.ask([peer], 0)
+  const given: number[] = []
+  const channel = new HashChannel({
+    hashServer: new HashServer(seedOf(tree).reader, sha256),
+    writable: true,
+    nowMs: () => 0,
+    send: (bytes) => given.push(bytes[4]!),
+  })
+  for (const range of requests) {
+    channel.receive(range)
+    for (let i = 0; i < 20; i++) await Promise.resolve()
+  }
+  deepEqual([given.length, given.every((id) => id === 22)], [1_500, true])
 })
 
 test('hash requests are rationed, waiting ones bounded, and floods end the connection', async () => {

@@ -14,6 +14,8 @@ import type { FileHashRange } from './hash-range.ts'
 
 /** Files whose upper tree is kept: 2 x 32 bytes a piece each. */
 const TREES_MAX = 8
+/** A tree of so many hashes is made in less than a millisecond. */
+const CHEAP_HASHES_MAX = 64
 
 /** Layers of one subtree from `base` up; each without the hashes that cover only padding. */
 type Tree = { readonly base: number; readonly layers: readonly Uint8Array[] }
@@ -33,6 +35,14 @@ export class HashServer {
     for (const file of reader.share.files) {
       if (file.piecesRoot !== undefined) this.#files.set(toHex(file.piecesRoot), file)
     }
+  }
+
+  /** Whether an answer costs next to nothing: of a piece layer whose tree is known, or quickly made. */
+  isCheap({ piecesRoot, baseLayer }: FileHashRange): boolean {
+    const file = this.#files.get(toHex(piecesRoot))
+    const layer = file && this.#share.pieceLayers.get(file.index)
+    if (layer === undefined || baseLayer < pieceLayerOf(this.#share.layout.pieceLength)) return false
+    return layer.length <= CHEAP_HASHES_MAX * HASH_BYTES || this.#trees.has(file!.index)
   }
 
   /** The hashes of a `hashes` message, or undefined for what must be rejected. */

@@ -16,8 +16,10 @@ import type { FileHashRange } from './hash-range.ts'
 const RANGE_HASHES_MAX = 512
 /** All layers of a share together: two million pieces (our limit). */
 export const LAYER_BYTES_MAX = 64 << 20
-/** A range that was not answered, or refused by all, is asked for again. */
+/** A range that was not answered is asked for again. */
 const RETRY_MS = 10_000
+/** How long a peer that refuses is left alone; doubles up to `RETRY_MS`, ends with an answer. It may ration us. */
+const REST_MS = 100
 
 export type LayerPeer = {
   readonly hashes: { readonly outstanding: number; request(range: FileHashRange): void }
@@ -37,17 +39,20 @@ export class LayerPhase {
   readonly #share: Share
   readonly #sha256: Hash
   /** By root (equal files share one), in order. */
-  readonly #ranges = new Map<string, Range[]>()
+  readonly #roots = new Map<string, { readonly files: ShareFile[]; readonly ranges: readonly Range[] }>()
   readonly #open = new Set<Range>()
+  readonly #resting = new Map<LayerPeer, { readonly restMs: number; readonly untilMs: number }>()
 
   constructor(share: Share, sha256: Hash) {
     this.#share = share
     this.#sha256 = sha256
     for (const file of filesWithoutLayer(share)) {
       const root = toHex(file.piecesRoot!)
-      if (this.#ranges.has(root)) continue
+      const known = this.#roots.get(root)
+      known?.files.push(file)
+      if (known) continue
       const ranges = rangesOf(file, share.layout.pieceLength)
-      this.#ranges.set(root, ranges)
+      this.#roots.set(root, { files: [file], ranges })
       for (const range of ranges) this.#open.add(range)
     }
   }
@@ -59,25 +64,36 @@ export class LayerPhase {
   /** Asks as many as may be under way. */
   ask(peers: Iterable<LayerPeer>, nowMs: number): void {
     for (const peer of peers) {
-      if (peer.options.wire !== 'v2') continue
+      if (peer.options.wire !== 'v2' || nowMs < (this.#resting.get(peer)?.untilMs ?? 0)) continue
+      let refusedAll = true
       for (const range of this.#open) {
         if (peer.hashes.outstanding >= HASH_REQUESTS_MAX) break
-        if (nowMs - range.askedMs < RETRY_MS || range.refused.has(peer)) continue
+        if (range.refused.has(peer)) continue
+        refusedAll = false
+        if (nowMs - range.askedMs < RETRY_MS) continue
         range.askedMs = nowMs
         peer.hashes.request(range.range)
       }
+      if (refusedAll && peer.hashes.outstanding === 0) this.#forgetRefusals(peer)
     }
   }
 
   /** Returns false when the hashes are wrong: the peer lied. `hashes` undefined: it refused. */
-  answer(peer: LayerPeer, asked: FileHashRange, hashes: Uint8Array | undefined): boolean {
+  answer(
+    peer: LayerPeer,
+    { range: asked, hashes }: { range: FileHashRange; hashes: Uint8Array | undefined },
+    nowMs: number,
+  ): boolean {
     const range = this.#find(asked)
     if (range === undefined) return true
     range.askedMs = Number.NEGATIVE_INFINITY
     if (hashes === undefined) {
       range.refused.add(peer)
+      const restMs = Math.min(RETRY_MS, 2 * (this.#resting.get(peer)?.restMs ?? REST_MS / 2))
+      this.#resting.set(peer, { restMs, untilMs: nowMs + restMs })
       return true
     }
+    this.#resting.delete(peer)
     const { file } = range
     const pieceLength = this.#share.layout.pieceLength
     const proof = { ...asked, root: file.piecesRoot!, hashes, fileLength: file.length, pieceLength }
@@ -90,6 +106,12 @@ export class LayerPhase {
   }
 
   peerGone(peer: LayerPeer): void {
+    this.#resting.delete(peer)
+    this.#forgetRefusals(peer)
+  }
+
+  /** They come round again: what was refused may have been rationed. */
+  #forgetRefusals(peer: LayerPeer): void {
     for (const range of this.#open) range.refused.delete(peer)
   }
 
@@ -104,15 +126,13 @@ export class LayerPhase {
 
   #finishRoot({ piecesRoot, length }: ShareFile): void {
     const root = toHex(piecesRoot!)
-    const ranges = this.#ranges.get(root)!
+    const { files, ranges } = this.#roots.get(root)!
     if (ranges.some(({ hashes }) => hashes === undefined)) return
     const layer = concatBytes(...ranges.map(({ hashes }) => hashes!))
-    for (const file of filesWithoutLayer(this.#share)) {
-      if (file.length === length && toHex(file.piecesRoot!) === root) {
-        this.#share.pieceLayers.set(file.index, layer)
-      }
+    for (const file of files) {
+      if (file.length === length) this.#share.pieceLayers.set(file.index, layer)
     }
-    this.#ranges.delete(root)
+    this.#roots.delete(root)
   }
 }
 

@@ -87,7 +87,7 @@ export class Magnet<Peer extends MagnetPeer> {
   ): void {
     const layers = this.#layers
     if (layers === undefined) return
-    if (!layers.answer(peer, answer.range, answer.hashes)) this.#owner.lied(peer, 'HASHES_WRONG')
+    if (!layers.answer(peer, answer, nowMs)) this.#owner.lied(peer, 'HASHES_WRONG')
     if (layers.done) this.#layersDone()
     else layers.ask([peer], nowMs)
   }
