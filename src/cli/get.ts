@@ -133,11 +133,13 @@ export async function get(context: Context, link: string, options: GetOptions): 
     return
   }
   if (options.stay) output.say('BENCH_DONE')
-  output.result({ ok: true, seconds, ...report }, [
+  const spentWei = downloading.spentWei()
+  output.result({ ok: true, seconds, spentWei, ...report }, [
     `${report.path}  ${formatBytes(report.bytes)} in ${formatSpan(seconds * 1000)} (${formatSpeed(report.bytes / seconds)})`,
     ...report.sources.map(
       (source) => `  ${source.protocol} ${source.label}  ${formatBytes(source.verifiedBytes)}`,
     ),
+    ...(spentWei > 0n ? [`  promised ${spentWei} wei`] : []),
     ...report.faults.map((fault) => `  ${fault.kind}: ${fault.label}: ${fault.detail}`),
   ])
   if (!(options.seed || options.stay || config.auto_seed)) return

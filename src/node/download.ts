@@ -12,6 +12,7 @@ import type { FileRange } from '../content/magnet.ts'
 import type { Share } from '../content/share.ts'
 import type { TrackerClient } from '../discovery/io/tracker-client.ts'
 import type { RangeSource } from '../http/contract.ts'
+import type { Purchase } from '../money/buyer.ts'
 import type { TallyLinkFactory } from '../tally/link.ts'
 import { shareIdOf } from '../tally/share-id.ts'
 import { type Download, openDownload } from '../transfer/io/download.ts'
@@ -52,6 +53,8 @@ export type Downloading = AsyncDisposable & {
   readonly download: Download
   readonly swarm?: Swarm
   readonly httpSources: readonly RangeSource[]
+  /** What was promised for it so far. */
+  readonly spentWei: () => bigint
 }
 
 /** A source we know nothing of yet: it is free until it quotes a price, and a stranger. */
@@ -73,7 +76,8 @@ export async function startDownload(node: Node, request: DownloadRequest): Promi
   swarm?.addPeers(request.peers)
 
   const share = isShare(target) ? target : await shareOf(swarm, signal)
-  const tallyLinks = await linksOf(node, share, request)
+  const purchase = purchaseOf(node, share, request)
+  const tallyLinks = await linksOf(node, share, { request, purchase })
   if (tallyLinks) late.start(tallyLinks)
   const running = opened.use(await openTransfer(node, share, request))
   download = running
@@ -105,6 +109,7 @@ export async function startDownload(node: Node, request: DownloadRequest): Promi
     share,
     download: running,
     httpSources: http.sources,
+    spentWei: () => purchase?.spentWei ?? 0n,
     ...(swarm ? { swarm } : {}),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
@@ -152,14 +157,18 @@ function shareOf(swarm: Swarm | undefined, signal: AbortSignal): Promise<Share> 
   })
 }
 
+function purchaseOf(node: Node, share: Share, request: DownloadRequest): Purchase | undefined {
+  const { priceWeiPerMibMax, spendWeiMax } = request
+  const buyer = priceWeiPerMibMax > 0n ? node.money?.buyer : undefined
+  return buyer?.purchase({ share: shareIdOf(share), priceWeiPerMibMax, spendWeiMax })
+}
+
 async function linksOf(
   node: Node,
   share: Share,
-  request: DownloadRequest,
+  { request, purchase }: { readonly request: DownloadRequest; readonly purchase: Purchase | undefined },
 ): Promise<TallyLinkFactory | undefined> {
-  const { priceWeiPerMib, priceWeiPerMibMax, spendWeiMax } = request
-  const buyer = priceWeiPerMibMax > 0n ? node.money?.buyer : undefined
-  const purchase = buyer?.purchase({ share: shareIdOf(share), priceWeiPerMibMax, spendWeiMax })
+  const { priceWeiPerMib } = request
   return node.tallies?.linksFor(share, { priceWeiPerMib, ...(purchase ? { purchase } : {}) })
 }
 
