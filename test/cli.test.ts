@@ -208,6 +208,24 @@ test('a download by magnet that stays is kept and seeded by up; a second command
 test('wrong usage is exit code 2, a failed command 1, both with a message', async () => {
   equal((await run('get')).code, 2)
   equal((await run('share', '--home', folder)).code, 2)
+  const wrong = [
+    [],
+    ['bogus'],
+    ['get'],
+    ['tally'],
+    ['up', '--bogus'],
+    ['share', folder, '--format', 'v9'],
+    ['share', folder, '--piece-length', '5'],
+    ['share', folder, '--price', '-3'],
+    ['share', folder, '--port', '99999'],
+    ['get', torrent, '--peer', 'nowhere'],
+    ['get', torrent, '--max-price', 'x'],
+    ['wallet', 'send', '0x12', '5'],
+  ]
+  const results = await Promise.all(wrong.map((args) => run(...args, '--json')))
+  for (const [i, result] of results.entries()) {
+    deepEqual([json(result).error.code, result.code], ['USAGE', 2], wrong[i]!.join(' '))
+  }
   const missing = await run('get', join(folder, 'nothing.torrent'), '--json')
   equal(missing.code, 1)
   equal(json(missing).error.code, 'NOT_FOUND')

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { CodedError } from '../base/errors.ts'
+import { CodedError, messageOf } from '../base/errors.ts'
 import type { Config } from '../node/config.ts'
 import { readConfig } from '../node/config.ts'
 import { defaultHomePath, type Home, homeAt } from '../node/home.ts'
@@ -23,6 +23,15 @@ export type GlobalOptions = { readonly home?: string; readonly json?: boolean }
 export class UsageError extends CodedError<'USAGE'> {
   constructor(message: string) {
     super('USAGE', message)
+  }
+}
+
+/** Reads what was typed for `name`; what `read` throws is wrong use of the command line. */
+export function typed<Value>(name: string, text: string, read: (text: string) => Value): Value {
+  try {
+    return read(text)
+  } catch (error) {
+    throw new UsageError(`${name}: ${messageOf(error)}`)
   }
 }
 

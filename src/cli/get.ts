@@ -15,7 +15,7 @@ import { type Fault, faultOf, reportOf } from '../node/report.ts'
 import { settleBeforeStop } from '../node/settle.ts'
 import { findTarget } from '../node/target.ts'
 import { torrentOf } from '../node/torrent-of.ts'
-import { type Context, password, untilStopped } from './context.ts'
+import { type Context, password, typed, untilStopped } from './context.ts'
 import { formatBytes, formatSpan, formatSpeed, parseWei } from './format.ts'
 import { listenAddresses, type Protocol, protocolsOf } from './listen.ts'
 import { createProgress } from './progress.ts'
@@ -55,17 +55,22 @@ async function requestOf(
   const { signal } = context
   const config = await context.config()
   const nodes = options.source ?? []
-  const found = await findTarget(text, { nodes, signal })
   const { money } = config
+  const peers = (options.peer ?? []).map((text) => typed('--peer', text, parseAddress))
+  const protocols = protocolsOf('--only', options.only)
+  const priceWeiPerMibMax =
+    options.maxPrice === undefined
+      ? money.max_price_wei_per_mib
+      : typed('--max-price', options.maxPrice, parseWei)
+  const found = await findTarget(text, { nodes, signal })
   const request: DownloadRequest = {
     ...found,
     outputFolder: resolve(options.out ?? (config.downloads_dir === '' ? '.' : config.downloads_dir)),
-    peers: [...found.peers, ...(options.peer ?? []).map(parseAddress)],
+    peers: [...found.peers, ...peers],
     httpNodes: [...found.httpNodes, ...nodes],
-    protocols: protocolsOf('--only', options.only),
+    protocols,
     discovery: options.discovery,
-    priceWeiPerMibMax:
-      options.maxPrice === undefined ? money.max_price_wei_per_mib : parseWei(options.maxPrice),
+    priceWeiPerMibMax,
     spendWeiMax: money.spend_max_wei,
     priceWeiPerMib: money.price_wei_per_mib,
     signal,
@@ -133,6 +138,8 @@ export async function get(context: Context, link: string, options: GetOptions): 
     return
   }
   if (options.stay) output.say('BENCH_DONE')
+  const stays = options.seed || options.stay || config.auto_seed
+  if (!stays) await downloading[Symbol.asyncDispose]() // the last tallies and vouchers are signed at the end
   const spentWei = downloading.spentWei()
   output.result({ ok: true, seconds, spentWei, ...report }, [
     `${report.path}  ${formatBytes(report.bytes)} in ${formatSpan(seconds * 1000)} (${formatSpeed(report.bytes / seconds)})`,
@@ -142,7 +149,7 @@ export async function get(context: Context, link: string, options: GetOptions): 
     ...(spentWei > 0n ? [`  promised ${spentWei} wei`] : []),
     ...report.faults.map((fault) => `  ${fault.kind}: ${fault.label}: ${fault.detail}`),
   ])
-  if (!(options.seed || options.stay || config.auto_seed)) return
+  if (!stays) return
   const { share } = downloading
   const { priceWeiPerMib, discovery, target } = request
   const torrentBytes = request.torrentBytes ?? (await torrentOf(download.reader, target))

@@ -9,6 +9,7 @@ import { systemClock } from '../base/io/system.ts'
 import type { TorrentVersion } from '../content/create.ts'
 import { HashPool } from '../content/io/hash-pool.ts'
 import { makeTorrent } from '../content/io/make-torrent.ts'
+import { isV2PieceLength } from '../content/piece-space.ts'
 import type { Share } from '../content/share.ts'
 import { type Context, UsageError } from './context.ts'
 import { formatBytes } from './format.ts'
@@ -30,8 +31,10 @@ export async function make(context: Context, path: string, options: MakeOptions)
   const config = await context.config()
   const trackers = options.tracker ?? config.trackers
   const pieceLength = options.pieceLength === undefined ? undefined : Number(options.pieceLength)
-  if (pieceLength !== undefined && !Number.isSafeInteger(pieceLength)) {
-    throw new UsageError(`--piece-length takes bytes, got "${options.pieceLength}"`)
+  if (pieceLength !== undefined && !isV2PieceLength(pieceLength)) {
+    throw new UsageError(
+      `--piece-length takes a power of two from 16384 to 2^27, got "${options.pieceLength}"`,
+    )
   }
   await using pool = new HashPool()
   const progress = createProgress(process.stderr, systemClock.nowMs)

@@ -172,19 +172,24 @@ function buildProgram(signal: AbortSignal): Command {
   return program
 }
 
+const complaintOf = ({ code, message }: CommanderError): string =>
+  code === 'commander.help' ? 'a command is missing' : message.replace(/^error: /, '')
+
 /** Runs one command line and sets the exit code. The process then ends by itself. */
 export async function runProgram(args: readonly string[]): Promise<void> {
   try {
     await buildProgram(stopSignal()).parseAsync(args, { from: 'user' })
   } catch (error) {
-    if (error instanceof CommanderError) {
-      process.exitCode = error.exitCode === 0 ? 0 : 2
-      return
-    }
-    const failure = describeFailure(error)
+    const spoken = error instanceof CommanderError // it has written its help or complaint itself
+    if (spoken && error.exitCode === 0) return
+    const failure = spoken
+      ? { code: 'USAGE', message: complaintOf(error), causes: [] }
+      : describeFailure(error)
     if (args.includes('--json')) process.stdout.write(`${toJson({ ok: false, error: failure })}\n`)
-    process.stderr.write(`${failure.code}: ${[failure.message, ...failure.causes].join('\n  because: ')}\n`)
-    process.exitCode = error instanceof UsageError ? 2 : 1
+    if (!spoken) {
+      process.stderr.write(`${failure.code}: ${[failure.message, ...failure.causes].join('\n  because: ')}\n`)
+    }
+    process.exitCode = spoken || error instanceof UsageError ? 2 : 1
   } finally {
     process.removeAllListeners('SIGINT')
     process.removeAllListeners('SIGTERM')

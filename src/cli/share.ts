@@ -15,7 +15,7 @@ import { keepShare } from '../node/home-shares.ts'
 import { createNode } from '../node/node.ts'
 import { seed } from '../node/seed.ts'
 import { settleBeforeStop } from '../node/settle.ts'
-import { type Context, password, UsageError, untilStopped } from './context.ts'
+import { type Context, password, typed, UsageError, untilStopped } from './context.ts'
 import { describeLines } from './describe-lines.ts'
 import { parseWei } from './format.ts'
 import { listenAddresses, protocolsOf } from './listen.ts'
@@ -78,7 +78,9 @@ export async function share(
   const config = await context.config()
   const protocols = protocolsOf('--protocols', options.protocols)
   const priceWeiPerMib =
-    options.price === undefined ? config.money.price_wei_per_mib : parseWei(options.price)
+    options.price === undefined ? config.money.price_wei_per_mib : typed('--price', options.price, parseWei)
+  const peers = (options.peer ?? []).map((text) => typed('--peer', text, parseAddress))
+  const addresses = listenAddresses(config, options, protocols)
   const toSeed = await sharesToSeed(context, paths, options)
   const documents = toSeed.map(({ share }) => describeShare(share))
   if (options.seed === false) {
@@ -91,12 +93,11 @@ export async function share(
     home,
     config,
     ...password(),
-    ...listenAddresses(config, options, protocols),
+    ...addresses,
     withMoney: priceWeiPerMib > 0n,
     log: output.log,
   })
   await using seeds = new AsyncDisposableStack()
-  const peers = (options.peer ?? []).map(parseAddress)
   for (const each of toSeed) {
     const request = { ...each, priceWeiPerMib, discovery: options.discovery, peers, protocols, signal }
     const { reader } = seeds.use(await seed(node, request))

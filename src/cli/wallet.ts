@@ -14,7 +14,7 @@ import { openWallet } from '../money/io/wallet.ts'
 import { lockHome } from '../node/home.ts'
 import { Keys, WALLET_SECRET } from '../node/keys.ts'
 import { openMoney } from '../node/money.ts'
-import type { Context } from './context.ts'
+import { type Context, typed } from './context.ts'
 import { parseWei } from './format.ts'
 
 const keysOf = (context: Context): Keys => new Keys(context.home, process.env['TALLYSWARM_PASSWORD'])
@@ -79,8 +79,8 @@ export async function walletImport(context: Context, file: string): Promise<void
 
 /** A plain transfer, as a batch of one: journalled and sent once. */
 export async function walletSend(context: Context, to: string, amount: string): Promise<void> {
-  const payee = parseAddress(to)
-  const amountWei = parseWei(amount)
+  const payee = typed('address', to, parseAddress)
+  const amountWei = typed('wei', amount, parseWei)
   await using lock = await lockHome(context.home)
   void lock
   await using opened = await money(context)
