@@ -12,6 +12,7 @@ import type { CommitOrder, CommitOutcome, TransferEvent } from '../core.ts'
 import type { ShareReader } from '../reader.ts'
 import type { Source, SourcePort, SourceTerms } from '../source.ts'
 import { createTransfer, type Transfer, type TransferStatus } from '../transfer.ts'
+import { SharedArena } from './arena.ts'
 import { checkCids, completeFiles, renameToFinal } from './finish.ts'
 import { type Located, locate } from './locate.ts'
 import { checkOf } from './piece-check.ts'
@@ -151,7 +152,7 @@ class StoredDownload implements Download {
         random,
         createArena: (bytes) => {
           this.#arena = new SharedArrayBuffer(bytes)
-          return new Uint8Array(this.#arena)
+          return new SharedArena(this.#arena)
         },
         commit: (order) => this.#commit(order),
         changed: (event) => this.#changed(event),
