@@ -69,3 +69,10 @@ test('nearly every 32 bytes may be tried as a key, but not weak ones', () => {
       equal(isStrictPublicKey(fromHex(publicKey)), false, name)
   }
 })
+
+test('node verifies the same on its other threads, where many go at once', async () => {
+  for (const { name, valid, publicKey, signature, message } of edges) {
+    const verify = () => providers.node.verify(fromHex(publicKey), fromHex(signature), fromHex(message))
+    deepEqual([...new Set(await Promise.all(Array.from({ length: 100 }, verify)))], [valid], name)
+  }
+})

@@ -33,13 +33,27 @@ const P = 2n ** 255n - 19n
 const L = Point.Fn.ORDER
 
 /** The five y that points of order 1, 2, 4 and 8 have: 1, -1, 0 and two of order 8. */
-const SMALL_ORDER_Y = new Set([
+const SMALL_ORDER_Y = [
   0n,
   1n,
   P - 1n,
   0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7n,
   0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826n,
-])
+].map(toLittleEndian)
+// As bytes: a comparison with them is a hundredth of making bigints, and each tally needs four.
+const P_BYTES = toLittleEndian(P)
+const L_BYTES = toLittleEndian(L)
+
+function toLittleEndian(value: bigint): Uint8Array {
+  return Uint8Array.from({ length: ED25519_KEY_BYTES }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn))
+}
+
+/** Compares little-endian numbers of 32 bytes. */
+function isBelow(a: Uint8Array, b: Uint8Array): boolean {
+  let i = ED25519_KEY_BYTES - 1
+  while (i > 0 && a[i] === b[i]) i--
+  return a[i]! < b[i]!
+}
 
 function littleEndian(bytes: Uint8Array): bigint {
   let value = 0n
@@ -50,15 +64,16 @@ function littleEndian(bytes: Uint8Array): bigint {
 /** 32 bytes, canonical, not of small order. Whether they are on the curve shows later. */
 export function isStrictPublicKey(point: Uint8Array): boolean {
   if (point.length !== ED25519_KEY_BYTES) return false
-  const y = littleEndian(point) & (2n ** 255n - 1n)
-  return y < P && !SMALL_ORDER_Y.has(y)
+  const y = Uint8Array.from(point)
+  y[31]! &= 0x7f // the sign of x
+  return isBelow(y, P_BYTES) && !SMALL_ORDER_Y.some((weak) => bytesEqual(weak, y))
 }
 
 /** Length, S < L and the form of key and R: what libraries differ in. Every provider calls this before its library. */
 export function passesStrictChecks(publicKey: Uint8Array, signature: Uint8Array): boolean {
   return (
     signature.length === ED25519_SIGNATURE_BYTES &&
-    littleEndian(signature.subarray(32)) < L &&
+    isBelow(signature.subarray(32), L_BYTES) &&
     isStrictPublicKey(publicKey) &&
     isStrictPublicKey(signature.subarray(0, 32))
   )
