@@ -16,6 +16,9 @@ const below = {
 }
 const pure = 'base|crypto|content|announce|tally|money|reputation|transfer|bittorrent|http'
 const test = '\\.test\\.ts$'
+/** Helpers of tests: `fixture.ts` is a folder's own, `NAME.fixture.ts` one of a kind. Like tests, but importable. */
+const fixture = '(/|\\.)fixture\\.ts$'
+const forTests = `${test}|${fixture}`
 const rule = (name, from, to) => ({ name, severity: 'error', from, to })
 const all = Object.keys(below)
 
@@ -28,26 +31,31 @@ module.exports = {
       .map((folder) =>
         rule(
           `${folder}-may-import`,
-          { path: `^src/${folder}/`, pathNot: test },
+          { path: `^src/${folder}/`, pathNot: forTests },
           { path: '^src/', pathNot: `^src/(${[folder, ...below[folder]].join('|')})/` },
         ),
       ),
     rule('node-never-imports-cli', { path: '^src/node/' }, { path: '^src/cli/' }),
     rule(
       'pure-folders-use-no-node-builtins',
-      { path: `^src/(${pure})/(?!io/)`, pathNot: test },
+      { path: `^src/(${pure})/(?!io/)`, pathNot: forTests },
       { dependencyTypes: ['core'] },
     ),
     rule(
       'pure-files-do-not-import-io',
-      { path: `^src/(${pure})/(?!io/)`, pathNot: test },
+      { path: `^src/(${pure})/(?!io/)`, pathNot: forTests },
       { path: '^src/[a-z]+/io/' },
     ),
     rule('tests-are-leaves', {}, { path: test }),
-    rule('src-does-not-import-test', { path: '^src/', pathNot: test }, { path: '^(test|bench|scripts)/' }),
+    rule('product-does-not-import-fixtures', { path: '^src/', pathNot: forTests }, { path: fixture }),
+    rule(
+      'src-does-not-import-test',
+      { path: '^src/', pathNot: forTests },
+      { path: '^(test|bench|scripts)/' },
+    ),
     rule(
       'no-dev-dependency-in-product',
-      { path: '^src/', pathNot: test },
+      { path: '^src/', pathNot: forTests },
       { dependencyTypes: ['npm-dev'], pathNot: 'node_modules/@types' },
     ),
   ],

@@ -40,7 +40,7 @@ function boundsOf(file: string): Bound[] {
 const cell = (text: string): string => text.replaceAll('|', '\\|')
 
 const rows = globSync('src/**/*.ts')
-  .filter((file) => !file.endsWith('.test.ts'))
+  .filter((file) => !/[/.](test|fixture)\.ts$/.test(file))
   .sort()
   .flatMap(boundsOf)
   .map(({ name, value, file, why }) => `| \`${name}\` | \`${cell(value)}\` | ${file} | ${cell(why)} |`)

@@ -32,6 +32,7 @@ const filesOf = (patterns: readonly string[]): Source[] =>
 const product = filesOf(['src/**/*.ts'])
 const all = [...product, ...filesOf(['test/**/*.ts', 'scripts/**/*.ts', 'bench/**/*.ts'])]
 const isTest = ({ path }: Source) => path.endsWith('.test.ts')
+const isFixture = ({ path }: Source) => /[/.]fixture\.ts$/.test(path)
 const isPure = ({ path }: Source) => PURE.includes(path.split('/')[1]!) && !path.includes('/io/')
 
 /** Words a pure file may not use as code: each reaches the clock, chance, the process or the network. */
@@ -57,7 +58,7 @@ function none(faults: readonly string[]): void {
 test('the sources were found', () => ok(product.length > 100, `only ${product.length} files in src/`))
 
 test('pure folders use no clock, chance, timer, process, console, Buffer or network', () => {
-  const files = product.filter((file) => isPure(file) && !isTest(file))
+  const files = product.filter((file) => isPure(file) && !isTest(file) && !isFixture(file))
   none(linesWhere(files, (line) => WORLDLY.test(codeOf(line))))
 })
 

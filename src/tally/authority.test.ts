@@ -1,7 +1,6 @@
 // Goal: an authority vouches for keys of members alone, each key once, and minting cannot be milked.
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
-import { createTestAuthority, ed25519, nowS } from '../../test/support/tally-pair.ts'
 import { compareBytes } from '../base/bytes.ts'
 import type { ShareId } from '../base/ids.ts'
 import { Layout } from '../content/layout.ts'
@@ -11,6 +10,7 @@ import { type Binding, bindingMessage, encodeBinding, keysRootOf } from './bindi
 import { BlockNumbering } from './block-numbering.ts'
 import { CREDENTIAL_LIFE_MAX_S, decodeCredential } from './credential.ts'
 import { capBytes, decideMint, mintAccount } from './credit.ts'
+import { createTestAuthority, ed25519, nowS } from './pair.fixture.ts'
 import { RunSet } from './runs.ts'
 import { BILATERAL_SCOPE } from './scope.ts'
 

@@ -1,6 +1,8 @@
 // Goal: peers that present themselves falsely, or speak out of turn, are refused; those without standing are strangers.
 import { deepEqual, equal } from 'node:assert/strict'
 import { test } from 'node:test'
+import { fromHex } from '../base/bytes.ts'
+import { encodeFrame, type Frame, type Hello } from './frames.ts'
 import {
   BLOCK,
   createPair,
@@ -10,9 +12,7 @@ import {
   nowS,
   oneFileShare,
   type Pair,
-} from '../../test/support/tally-pair.ts'
-import { fromHex } from '../base/bytes.ts'
-import { encodeFrame, type Frame, type Hello } from './frames.ts'
+} from './pair.fixture.ts'
 import { BILATERAL_SCOPE } from './scope.ts'
 import { shareIdOf } from './share-id.ts'
 

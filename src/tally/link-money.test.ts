@@ -1,10 +1,10 @@
 // Goal: a priced sender is paid with every tally, and never sends more than its terms give credit for.
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
-import { BLOCK, createPair, PIECE_BYTES, pour } from '../../test/support/tally-pair.ts'
 import { CodedError } from '../base/errors.ts'
 import type { TallyLinkParts } from './link-settings.ts'
 import { decodeOpen } from './open.ts'
+import { BLOCK, createPair, PIECE_BYTES, pour } from './pair.fixture.ts'
 import type { BuyerTerms, SellerTerms } from './terms.ts'
 
 const MIB = 2 ** 20

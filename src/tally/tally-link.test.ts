@@ -1,6 +1,11 @@
 // Goal: two links over one pipe leave tallies for what is delivered, within the window, for strangers and buyers too.
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
+import { systemClock } from '../base/io/system.ts'
+import { Layout } from '../content/layout.ts'
+import { encodeFrame } from './frames.ts'
+import { CredentialCache } from './handshake.ts'
+import { decodeOpen, SESSION_LIFE_S } from './open.ts'
 import {
   BLOCK,
   createPair,
@@ -11,12 +16,7 @@ import {
   type Party,
   PIECE_BYTES,
   pour,
-} from '../../test/support/tally-pair.ts'
-import { systemClock } from '../base/io/system.ts'
-import { Layout } from '../content/layout.ts'
-import { encodeFrame } from './frames.ts'
-import { CredentialCache } from './handshake.ts'
-import { decodeOpen, SESSION_LIFE_S } from './open.ts'
+} from './pair.fixture.ts'
 import { reportOf } from './report.ts'
 import { verifyReport } from './verify.ts'
 

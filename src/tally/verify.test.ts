@@ -1,124 +1,17 @@
-// Goal: only honest reports are credited, each once; every attack the design names is refused or gains nothing.
+// Goal: only honest reports are good; every attack on a report that the design names is refused.
 import { deepEqual, equal, ok } from 'node:assert/strict'
-import { before, test } from 'node:test'
-import { createTestAuthority, ed25519, nowS } from '../../test/support/tally-pair.ts'
+import { test } from 'node:test'
 import { fromHex, toHex } from '../base/bytes.ts'
 import { infoHashV1, infoHashV2, type ShareId } from '../base/ids.ts'
-import type { BlsKey } from '../crypto/bls.ts'
-import type { Ed25519Key } from '../crypto/ed25519.ts'
-import { createNativeBls } from '../crypto/io/bls.ts'
-import {
-  type Authority,
-  createAuthority,
-  createMemoryAuthorityStore,
-  keyRequestMessage,
-} from './authority.ts'
-import { bindingMessage, encodeBinding, keysRootOf } from './binding.ts'
 import { closeMessage } from './close.ts'
-import type { SignedBytes } from './credential.ts'
-import { capBytes, heldAccount, memberAccount } from './credit.ts'
-import { CreditBook } from './credit-book.ts'
-import { CredentialCache } from './handshake.ts'
-import { encodeOpen, type Open, sessionIdOf } from './open.ts'
+import { ed25519, nowS } from './pair.fixture.ts'
+import { bls, createMembers, MIB, PAYLOAD, share } from './report.fixture.ts'
 import type { Report } from './report.ts'
-import { encodeRuns, RunSet } from './runs.ts'
 import { BILATERAL_SCOPE } from './scope.ts'
 import { shareIdOf } from './share-id.ts'
-import { encodeTally, type Tally, tallyOf } from './tally.ts'
 import { REPORT_LIFE_S, type VerifyContext, verifyReport, verifyReports } from './verify.ts'
 
-const bls = createNativeBls()
-const MIB = 2 ** 20
-const PAYLOAD = 64 * MIB
-const share = shareIdOf({ infoHashV2: infoHashV2(new Uint8Array(32).fill(7)) })
-
-type Member = { id: string; identity: BlsKey; key: Ed25519Key; credential: SignedBytes }
-
-let authority: Authority
-let context: VerifyContext
-let alice: Member
-let bob: Member
-let carol: Member
-
-async function join(id: string): Promise<Member> {
-  const identity = bls.generate()
-  const key = await ed25519.generate()
-  ok((await authority.register(identity.publicKey, await bls.provePossession(identity), id)).ok)
-  const document = encodeBinding({
-    scope: authority.scope,
-    identity: identity.publicKey,
-    keysRoot: keysRootOf([key.publicKey]),
-    notBeforeS: nowS() - 10,
-    notAfterS: nowS() + 86_400 * 20,
-  })
-  const signature = await bls.sign(identity, bindingMessage(document))
-  deepEqual(await authority.bind({ document, signature }, [key.publicKey]), { ok: true })
-  const asked = keyRequestMessage(authority.scope, share, key.publicKey)
-  const issued = await authority.issue({
-    share,
-    swarmKey: key.publicKey,
-    signature: await ed25519.sign(key, asked),
-    lifeS: 86_400,
-  })
-  ok(issued.ok)
-  return { id, identity, key, credential: issued.credential }
-}
-
-before(async () => {
-  const { key, scope } = await createTestAuthority()
-  const store = createMemoryAuthorityStore()
-  authority = createAuthority({ scope, key }, { store, ed25519, bls, nowS })
-  ;[alice, bob, carol] = [await join('alice'), await join('bob'), await join('carol')]
-  context = {
-    scope,
-    authorityKey: authority.key,
-    payloadBytesOf: (id) => (toHex(id) === toHex(share) ? PAYLOAD : undefined),
-    accountOf: (swarmKey) => authority.accountOf(swarmKey),
-    nowS: nowS(),
-    ed25519,
-    credentials: new CredentialCache(ed25519),
-  }
-})
-
-type Twist = {
-  open?: Partial<Open>
-  tally?: Partial<Tally>
-  sender?: Member
-  receiver?: Member
-  /** Distinguishes sessions of the same two. */
-  connection?: number
-}
-
-async function report(bytes: number, twist: Twist = {}): Promise<Report> {
-  const { sender = alice, receiver = bob, connection = 0 } = twist
-  const open: Open = {
-    scope: authority.scope,
-    share,
-    senderKey: sender.key.publicKey,
-    receiverKey: receiver.key.publicKey,
-    senderNonce: new Uint8Array(16).fill(connection),
-    receiverNonce: new Uint8Array(16),
-    openedS: nowS() + 5,
-    quote: new Uint8Array(32),
-    transport: new Uint8Array(32),
-    ...twist.open,
-  }
-  const runs = new RunSet()
-  runs.add({ start: 0, count: Math.max(1, Math.ceil(bytes / 16_384)) })
-  const openBytes = encodeOpen(open)
-  const counted = { bytes: BigInt(bytes), blocks: runs.digest() }
-  const tally = encodeTally({ ...tallyOf(open, sessionIdOf(openBytes), counted), ...twist.tally })
-  return {
-    open: openBytes,
-    senderSignature: await ed25519.sign(sender.key, openBytes),
-    receiverSignature: await ed25519.sign(receiver.key, openBytes),
-    tally,
-    tallySignature: await ed25519.sign(receiver.key, tally),
-    senderCredential: sender.credential,
-    receiverCredential: receiver.credential,
-    runs: encodeRuns(runs.runs()),
-  }
-}
+const { context, alice, bob, report } = await createMembers()
 
 const reasonOf = async (of: Report, change: Partial<VerifyContext> = {}) => {
   const verdict = await verifyReport(of, { ...context, ...change })
@@ -256,67 +149,6 @@ test('a bad Close voids only itself, wherever it stands in the batch', async () 
     judged.map(({ verdict }) => verdict.ok),
     [true, true, true, true, true, true, false],
   )
-})
-
-// --- what reports do to balances ---------------------------------------------------------------------------------
-
-async function record(book: CreditBook, of: Report, payloadBytes = PAYLOAD) {
-  const verdict = await verifyReport(of, context)
-  ok(verdict.ok)
-  const decision = book.record(of, verdict, { payloadBytes, grants: 1 })
-  equal(book.sum(), 0n, 'double entry')
-  return decision
-}
-const up = (book: CreditBook, who: Member) => book.balance(memberAccount(who.id))
-
-test('erased debit: an old or lower tally takes nothing back; only the difference is credited', async () => {
-  const book = new CreditBook()
-  equal((await record(book, await report(3 * MIB))).kind, 'credited')
-  equal((await record(book, await report(MIB))).kind, 'unchanged')
-  equal((await record(book, await report(3 * MIB))).kind, 'unchanged')
-  equal(up(book, alice), BigInt(3 * MIB))
-  await record(book, await report(5 * MIB))
-  equal(up(book, alice), BigInt(5 * MIB))
-  equal(up(book, bob), BigInt(-5 * MIB))
-})
-
-test('epoch: the same session reported in every epoch is credited once', async () => {
-  const book = new CreditBook()
-  const honest = await report(MIB)
-  for (let day = 0; day < 8; day++) {
-    const verdict = await verifyReport(honest, { ...context, nowS: nowS() + day * 86_400 })
-    if (verdict.ok) book.record(honest, verdict, { payloadBytes: PAYLOAD, grants: 1 })
-  }
-  equal(up(book, alice), BigInt(MIB))
-})
-
-test('sock puppet: a receiver that signs everything to its puppet first cannot rob an honest sender', async () => {
-  const book = new CreditBook()
-  const puppet = carol
-  await record(book, await report(PAYLOAD, { sender: puppet }))
-  const cap = capBytes(PAYLOAD, 1)
-  const honest = await record(book, await report(PAYLOAD))
-  ok(honest.kind === 'credited')
-  const left = cap - BigInt(PAYLOAD)
-  equal(honest.creditedBytes, left, 'what the cap still covers is credited at once')
-  equal(honest.heldBytes, BigInt(PAYLOAD) - left, 'the rest is held, not lost')
-  equal(up(book, bob), BigInt(-2 * PAYLOAD), 'and the receiver pays for both')
-  book.release('alice')
-  equal(up(book, alice), BigInt(PAYLOAD))
-  equal(book.balance(heldAccount('alice')), 0n)
-  equal(book.sum(), 0n)
-})
-
-test('equivocation: same bytes, other blocks: the first stays and both signed tallies are kept', async () => {
-  const book = new CreditBook()
-  const first = await report(MIB)
-  const other = new RunSet()
-  other.add({ start: 9, count: 64 })
-  const { runs: _, ...second } = await report(MIB, { tally: { blocks: other.digest() } })
-  await record(book, first)
-  equal((await record(book, second)).kind, 'equivocation')
-  equal(up(book, alice), BigInt(MIB))
-  deepEqual(book.equivocations, [{ first, other: second }])
 })
 
 test('slander: a sender cannot make evidence against a receiver that did not sign', async () => {

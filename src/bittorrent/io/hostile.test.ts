@@ -11,7 +11,7 @@ import { encodeHashRange } from '../hash-range.ts'
 import { encodeMetadataMessage } from '../ut-metadata.ts'
 import * as wire from '../wire.ts'
 import { createBittorrentHost } from './host.ts'
-import { handshakeOf, RawPeer } from './raw-peer.ts'
+import { handshakeOf, RawPeer } from './raw-peer.fixture.ts'
 
 const made = makeShare({ version: 'hybrid', lengths: [400_000], pieceLength: 32_768 })
 const { share } = made

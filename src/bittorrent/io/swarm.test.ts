@@ -6,7 +6,7 @@ import type { TallyCarrier, TallyLink, TallyLinkFactory } from '../../tally/link
 import type { BittorrentHost, HostSettings, Swarm, SwarmOptions } from '../contract.ts'
 import { makeShare, memoryDownload, memoryReader, seedOf } from '../fixture.ts'
 import { createBittorrentHost } from './host.ts'
-import { RawPeer } from './raw-peer.ts'
+import { RawPeer } from './raw-peer.fixture.ts'
 
 const open = (settings: Partial<HostSettings> = {}): Promise<BittorrentHost> =>
   createBittorrentHost({ listen: { host: '127.0.0.1', port: 0 }, ...settings })

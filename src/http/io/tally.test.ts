@@ -5,12 +5,6 @@ import { Agent, request } from 'node:http'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { until } from '../../../test/support/processes.ts'
-import {
-  createTestAuthority,
-  credentialFor,
-  ed25519,
-  type TestAuthority,
-} from '../../../test/support/tally-pair.ts'
 import { toHex } from '../../base/bytes.ts'
 import { peerId } from '../../base/ids.ts'
 import { systemClock, systemRandom } from '../../base/io/system.ts'
@@ -19,6 +13,7 @@ import { sha256 } from '../../crypto/io/sha.ts'
 import { systemSchedule } from '../../tally/io/schedule.ts'
 import type { TallyLinkFactory } from '../../tally/link.ts'
 import { createTallyLinkFactory } from '../../tally/link-factory.ts'
+import { createTestAuthority, credentialFor, ed25519, type TestAuthority } from '../../tally/pair.fixture.ts'
 import { shareIdOf } from '../../tally/share-id.ts'
 import { SessionTable } from '../../tally/store.ts'
 import { Bench } from '../../transfer/io/fixture.ts'

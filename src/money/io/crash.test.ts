@@ -11,8 +11,8 @@ import { toHex } from '../../base/bytes.ts'
 import { systemRandom } from '../../base/io/system.ts'
 import { channelIdOf } from '../acceptance.ts'
 import { owed } from '../wei.ts'
+import type { ChildTask } from './crash.fixture.ts'
 import { type KillPoint, PRICE_WEI_PER_MIB, SOLD_BYTES, startTestChain, type TestChain } from './fixture.ts'
-import type { ChildTask } from './fixture-child.ts'
 import { createSeller } from './seller.ts'
 
 let world: TestChain
@@ -30,7 +30,7 @@ async function runChild(
   const options = { url: chain.url, genesis: toHex(network.genesis), channels, batchPay, ...task }
   const child = spawn(
     process.execPath,
-    [join(import.meta.dirname, 'fixture-child.ts'), JSON.stringify(options)],
+    [join(import.meta.dirname, 'crash.fixture.ts'), JSON.stringify(options)],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
     },

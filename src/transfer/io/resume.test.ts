@@ -20,7 +20,7 @@ import { Bitfield } from '../bitfield.ts'
 import { Bench, createSample, feed, tempFolder } from './fixture.ts'
 import { ResumeState, stateName } from './resume.ts'
 
-const CHILD = new URL('./resume.child.ts', import.meta.url).pathname
+const CHILD = new URL('./resume.fixture.ts', import.meta.url).pathname
 const BYTES = 4_000_000
 
 type Child = { readonly process: ChildProcess; line(matches: RegExp): Promise<string> }

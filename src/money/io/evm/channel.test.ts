@@ -1,96 +1,20 @@
-// Goal: the two contracts on a real EVM, attacked: nobody gets a wei that was not promised to them, and
-// nobody who was
+// Goal: the channel contract on a real EVM, attacked: nobody gets a wei that was not promised to them, and nobody who was
 // promised one can be robbed of it or blocked.
-import { equal, ok, rejects } from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import {
-  type Abi,
-  createPublicClient,
-  createWalletClient,
-  encodeFunctionData,
-  type Hex,
-  http,
-  parseEventLogs,
-} from 'viem'
-import { type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts'
-import {
-  GLUTTON_BYTECODE,
-  REENTRANT_ABI,
-  REENTRANT_BYTECODE,
-  REFUSER_BYTECODE,
-} from '../../../../contracts/generated/attackers.ts'
-import { BATCH_PAY_ABI } from '../../../../contracts/generated/batch-pay.ts'
+import { equal, rejects } from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { parseEventLogs } from 'viem'
 import { TALLY_CHANNEL_ABI } from '../../../../contracts/generated/tally-channel.ts'
-import { fromHex, toHex } from '../../../base/bytes.ts'
 import { systemRandom } from '../../../base/io/system.ts'
-import { signDigest } from '../../../crypto/secp256k1.ts'
 import { channelIdOf } from '../../acceptance.ts'
-import { type EvmAddress, parseAddress } from '../../address.ts'
 import { domainSeparator } from '../../eip712.ts'
-import type { Network } from '../../network.ts'
-import { voucherDigest } from '../../voucher.ts'
-import { startTestChain, type TestChain } from '../fixture.ts'
-import { callContract } from './fixture-call.ts'
+import { fresh, hex, startContracts } from './contracts.fixture.ts'
 
+/** The order of secp256k1: `ORDER - s` is the other s of a signature. */
 const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
-const hex = (bytes: Uint8Array): Hex => `0x${toHex(bytes)}`
-const fresh = () => hex(systemRandom.bytes(32))
 
-type Person = PrivateKeyAccount & { key: Uint8Array; evm: EvmAddress }
-let world: TestChain
-let client: ReturnType<typeof createPublicClient>
-let sender: ReturnType<typeof createWalletClient>
-let payer: Person
-let payee: Person
-let other: Person
-before(async () => {
-  world = await startTestChain({ closeDelayS: 60 })
-  client = createPublicClient({ transport: http(world.chain.url), cacheTime: 0, pollingInterval: 10 })
-  sender = createWalletClient({ transport: http(world.chain.url), pollingInterval: 10 })
-  ;[payer, payee, other] = [await person(), await person(), await person()]
-})
+const world = await startContracts()
 after(() => world[Symbol.asyncDispose]())
-
-async function person(): Promise<Person> {
-  const key = systemRandom.bytes(32)
-  const account = privateKeyToAccount(hex(key))
-  await world.chain.fund(parseAddress(account.address), 10n ** 20n)
-  return { ...account, key, evm: parseAddress(account.address) }
-}
-
-const onChannel = (from: Person, name: string, args: readonly unknown[], value = 0n) =>
-  callContract(world.chain.url, from, world.network.channels, TALLY_CHANNEL_ABI as Abi, name, args, value)
-const onBatch = (from: Person, name: string, args: readonly unknown[], value = 0n) =>
-  callContract(world.chain.url, from, world.network.batchPay, BATCH_PAY_ABI as Abi, name, args, value)
-const read = (name: string, args: readonly unknown[]) =>
-  client.readContract({
-    address: world.network.channels,
-    abi: TALLY_CHANNEL_ABI as Abi,
-    functionName: name,
-    args,
-  })
-const credits = async (address: Hex) => (await read('credits', [address])) as bigint
-const allocated = async (channel: Hex, address: Hex) =>
-  ((await read('allocations', [channel, address])) as bigint[])[0]
-
-async function open(depositWei: bigint, payees: Hex[] = [], amounts: bigint[] = []): Promise<Hex> {
-  const salt = systemRandom.bytes(32)
-  await onChannel(payer, 'open', [hex(salt), payees, amounts], depositWei)
-  return hex(channelIdOf(world.network, payer.evm, salt))
-}
-
-function voucher(
-  channel: Hex,
-  lane: number,
-  cumulative: bigint,
-  signed: { by?: Person; to?: Person; network?: Network } = {},
-) {
-  const { by = payer, to = payee, network = world.network } = signed
-  const tally = systemRandom.bytes(32)
-  const fields = { channel: fromHex(channel.slice(2)), payee: to.evm, lane, cumulativeWei: cumulative, tally }
-  const signature = signDigest(by.key, voucherDigest(domainSeparator(network), fields))
-  return { lane, cumulative, tally: hex(tally), signature: hex(signature) }
-}
+const { client, payer, payee, other, onChannel, read, credits, allocated, open, voucher } = world
 
 test('the contract agrees with us on domain and channel ids', async () => {
   equal(await read('domainSeparator', []), hex(domainSeparator(world.network)))
@@ -241,70 +165,3 @@ test('an allocation is taken back after the same delays, or at once by its payee
   equal(await allocated(channel, payee.address), 150n, 'never below what was claimed')
   await onChannel(payer, 'allocate', [channel, [other.address], [850n]])
 })
-
-test('reentering withdraw pays once', async () => {
-  const attacker = await deploy(REENTRANT_BYTECODE)
-  // The attacker becomes a payee of BatchPay by a send that fails (it reenters), then withdraws reentering.
-  const withdraw = encodeFunctionData({ abi: BATCH_PAY_ABI, functionName: 'withdraw', args: [attacker] })
-  const refuser = await deploy(REFUSER_BYTECODE)
-  await onBatch(payer, 'pay', [fresh(), [refuser], [500n]], 500n) // coins that are there to be stolen
-  await callContract(world.chain.url, payer, attacker, REENTRANT_ABI as Abi, 'arm', [
-    world.network.batchPay,
-    withdraw,
-  ])
-  await onBatch(payer, 'pay', [fresh(), [attacker], [7n]], 7n)
-  const held = await client.getBalance({ address: world.network.batchPay })
-  await callContract(world.chain.url, payer, attacker, REENTRANT_ABI as Abi, 'run', [
-    world.network.batchPay,
-    withdraw,
-  ])
-  equal(
-    await client.readContract({ address: attacker, abi: REENTRANT_ABI, functionName: 'reentered' }),
-    false,
-  )
-  ok((await client.getBalance({ address: world.network.batchPay })) >= held - 7n)
-  ok((await client.getBalance({ address: attacker })) <= 7n)
-})
-
-test('one payee that refuses coins, burns gas or reenters blocks nobody in a batch', async () => {
-  const plain = parseAddress('0x00000000000000000000000000000000000abcde')
-  const bad = [
-    await deploy(REFUSER_BYTECODE),
-    await deploy(GLUTTON_BYTECODE),
-    await deploy(REENTRANT_BYTECODE),
-  ]
-  const again = encodeFunctionData({ abi: BATCH_PAY_ABI, functionName: 'pay', args: [fresh(), [], []] })
-  await callContract(world.chain.url, payer, bad[2]!, REENTRANT_ABI as Abi, 'arm', [
-    world.network.batchPay,
-    again,
-  ])
-  const receipt = await onBatch(payer, 'pay', [fresh(), [...bad, plain], [1n, 2n, 3n, 4n]], 10n)
-  ok(receipt.gasUsed < 500_000n)
-  equal(await client.getBalance({ address: plain }), 4n)
-  const credit = (address: Hex) =>
-    client.readContract({
-      address: world.network.batchPay,
-      abi: BATCH_PAY_ABI,
-      functionName: 'credits',
-      args: [address],
-    })
-  equal(await credit(bad[0]!), 1n)
-  equal(await credit(bad[1]!), 2n)
-  equal((await credit(bad[2]!)) + (await client.getBalance({ address: bad[2]! })), 3n)
-})
-
-test('a batch id pays once for its payer, and the sum must be exact', async () => {
-  const batch = fresh()
-  await onBatch(payer, 'pay', [batch, [payee.address], [5n]], 5n)
-  await rejects(onBatch(payer, 'pay', [batch, [payee.address], [5n]], 5n), { name: 'BatchDone' })
-  await onBatch(other, 'pay', [batch, [payee.address], [5n]], 5n) // another payer's ids are its own
-  await rejects(onBatch(payer, 'pay', [fresh(), [payee.address], [5n]], 6n), { name: 'WrongSum' })
-  await rejects(onBatch(payer, 'pay', [fresh(), [payee.address], [5n]], 4n), { name: 'WrongSum' })
-  await rejects(onBatch(payer, 'pay', [fresh(), [payee.address], []], 4n), { name: 'LengthMismatch' })
-})
-
-async function deploy(bytecode: Hex): Promise<EvmAddress> {
-  const hash = await sender.sendTransaction({ account: payer, data: bytecode, chain: null })
-  const { contractAddress } = await client.waitForTransactionReceipt({ hash })
-  return parseAddress(contractAddress!)
-}
