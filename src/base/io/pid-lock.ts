@@ -9,6 +9,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { CodedError, codeOf } from '../errors.ts'
 
+/** Others may come between a look and a take. */
 const ATTEMPTS_MAX = 3
 
 /** What this process holds or is taking. */
