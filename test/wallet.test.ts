@@ -52,8 +52,8 @@ test('import, show, send, refuse', async () => {
 
     equal((await run('wallet', 'close', '--home', home)).document.error.code, 'NO_CHANNEL')
     const typo = OTHER.replace('C8', 'c8')
-    equal((await run('wallet', 'send', typo, '1', '--home', home)).code, 1)
-    equal((await run('wallet', 'send', OTHER, '1.5', '--home', home)).document.error.code, 'BAD_AMOUNT')
+    equal((await run('wallet', 'send', typo, '1', '--home', home)).code, 2)
+    equal((await run('wallet', 'send', OTHER, '1.5', '--home', home)).document.error.code, 'USAGE')
     await writeFile(join(home, 'config.toml'), `[money]\nrpc_url = "${chain.url}"\nchain_id = 1\n`)
     equal((await run('wallet', 'show', '--home', home)).document.error.code, 'CHAIN_WRONG')
   } finally {

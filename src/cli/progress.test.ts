@@ -2,7 +2,7 @@
 import { equal, match, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { bar, type ProgressSnapshot, progressLines } from './progress.ts'
+import { bar, createProgress, type ProgressSnapshot, progressLines } from './progress.ts'
 
 const source = { protocol: 'http', label: 'http://x/', verifiedBytes: 3, bytesPerS: 1, attached: true }
 const half: ProgressSnapshot = {
@@ -19,6 +19,16 @@ test('shows share, speed, ETA and sources', () => {
   match(head!, /50\.0%.*512 B of 1\.00 KiB.*256 B\/s.*ETA 0:02/)
   match(first!, /http .*http:\/\/x\//)
   match(second!, /gone$/)
+})
+
+test('a terminal without a size is drawn on; what is no terminal gets plain lines', () => {
+  const drawnOn = (stream: { isTTY: boolean; columns?: number }) => {
+    let text = ''
+    createProgress({ ...stream, write: (more) => (text += more) }, () => 0).update(half)
+    return text
+  }
+  match(drawnOn({ isTTY: true, columns: 0 }), /50\.0%/)
+  equal(drawnOn({ isTTY: false }), 'x: 50.0% 256 B/s from 1 sources\n')
 })
 
 test('many sources are cut to a few rows', () => {

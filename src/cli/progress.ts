@@ -24,6 +24,8 @@ export type ProgressSnapshot = {
 const BAR_CELLS = 30
 const SOURCE_ROWS_MAX = 8
 const PLAIN_EVERY_MS = 2_000
+/** A terminal that was never told its size (`script`, some CI) says 0. */
+const COLUMNS_UNKNOWN = 100
 
 export function bar(fraction: number, cells: number = BAR_CELLS): string {
   const full = Math.max(0, Math.min(cells, Math.floor(fraction * cells)))
@@ -47,8 +49,14 @@ export function progressLines(now: ProgressSnapshot, columns: number): string[] 
   return [head, ...rows].map((line) => (line.length > columns ? line.slice(0, columns) : line))
 }
 
+export type ProgressStream = {
+  readonly isTTY?: boolean
+  readonly columns?: number
+  write(text: string): unknown
+}
+
 /** Draws on a stream; `update` may be called as often as one likes. */
-export function createProgress(stream: NodeJS.WriteStream, nowMs: () => number) {
+export function createProgress(stream: ProgressStream, nowMs: () => number) {
   let drawn = 0
   let lastPlainMs = Number.NEGATIVE_INFINITY
   const clear = () => {
@@ -59,15 +67,15 @@ export function createProgress(stream: NodeJS.WriteStream, nowMs: () => number) 
     update(snapshot: ProgressSnapshot): void {
       if (stream.isTTY) {
         clear()
-        const lines = progressLines(snapshot, stream.columns ?? 100)
+        const lines = progressLines(snapshot, stream.columns || COLUMNS_UNKNOWN)
         stream.write(`${lines.join('\n')}\n`)
         drawn = lines.length
       } else if (nowMs() - lastPlainMs >= PLAIN_EVERY_MS) {
         lastPlainMs = nowMs()
         const percent = snapshot.totalBytes === 0 ? 100 : (snapshot.doneBytes / snapshot.totalBytes) * 100
-        stream.write(
-          `${snapshot.name}: ${percent.toFixed(1)}% ${formatSpeed(snapshot.bytesPerS)} from ${snapshot.sources.filter((s) => s.attached).length} sources\n`,
-        )
+        const attached = snapshot.sources.filter((source) => source.attached).length
+        const from = snapshot.state === 'hashing' ? '' : ` from ${attached} sources`
+        stream.write(`${snapshot.name}: ${percent.toFixed(1)}% ${formatSpeed(snapshot.bytesPerS)}${from}\n`)
       }
     },
     clear,
