@@ -7,6 +7,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { MadeTorrent } from '../../content/io/make-torrent.ts'
 import type { EvmAddress } from '../../money/address.ts'
+import { announcedHashes } from '../../node/announce.ts'
 import { formatBytes } from '../format.ts'
 import { copyPart, makeDemoShare } from './data.ts'
 import { corrupt, type Seeder, type SeederPlan, startSeeder } from './seeder.ts'
@@ -14,22 +15,49 @@ import type { Stage } from './stage.ts'
 
 export const PRICE_WEI_PER_MIB = 10n ** 12n
 
-/** Every part is held by two honest seeders, one over each protocol or both over one. */
+/**
+ * Until bell joins, ebb alone holds 40–50 %, fake alone 50–60 % and dirac alone 90–100 %: however fast the others are,
+ * the download cannot end before ebb has served, fake was caught and HTTP was used.
+ */
 const PLANS: readonly SeederPlan[] = [
-  { name: 'ada', protocol: 'bt', ranges: [[0, 0.5]], fate: 'honest' },
-  { name: 'bell', protocol: 'bt', ranges: [[0.5, 1]], fate: 'honest' },
-  { name: 'curie', protocol: 'http', ranges: [[0.25, 0.75]], fate: 'honest' },
+  { name: 'ada', protocol: 'bt', ranges: [[0, 0.4]], fate: 'honest' },
+  { name: 'bell', protocol: 'bt', ranges: [[0.4, 1]], fate: 'honest', joinsLate: true },
+  {
+    name: 'curie',
+    protocol: 'http',
+    ranges: [
+      [0.2, 0.4],
+      [0.6, 0.8],
+    ],
+    fate: 'honest',
+  },
   {
     name: 'dirac',
     protocol: 'http',
     ranges: [
-      [0, 0.25],
-      [0.75, 1],
+      [0, 0.2],
+      [0.8, 1],
     ],
     fate: 'honest',
   },
-  { name: 'ebb', protocol: 'bt', ranges: [[0.1, 0.9]], fate: 'dies' },
-  { name: 'fake', protocol: 'bt', ranges: [[0.2, 0.8]], fate: 'lies' },
+  {
+    name: 'ebb',
+    protocol: 'bt',
+    ranges: [
+      [0.1, 0.5],
+      [0.6, 0.9],
+    ],
+    fate: 'dies',
+  },
+  {
+    name: 'fake',
+    protocol: 'bt',
+    ranges: [
+      [0.2, 0.4],
+      [0.5, 0.8],
+    ],
+    fate: 'lies',
+  },
 ]
 
 export type Cast = {
@@ -62,11 +90,13 @@ export async function prepare(
     return { seeder, wallet }
   })
   const started = await all(starting, ({ seeder }) => seeder.kill())
+  const announcing = PLANS.filter(({ protocol, joinsLate }) => protocol === 'bt' && !joinsLate)
+  await stage.announced(announcing.length * announcedHashes(share).length)
   for (const { seeder } of started) {
-    const { name, protocol, ranges, fate } = seeder.plan
+    const { name, protocol, ranges, fate, joinsLate } = seeder.plan
     const parts = ranges.map(([from, to]) => `${from * 100}–${to * 100} %`).join(', ')
     log(
-      `seeder ${name.padEnd(6)} ${protocol.padEnd(5)} ${seeder.label.padEnd(26)} holds ${parts}${fate === 'honest' ? '' : ` (${fate})`}`,
+      `seeder ${name.padEnd(6)} ${protocol.padEnd(5)} ${seeder.label.padEnd(26)} holds ${parts}${fate === 'honest' ? '' : ` (${fate})`}${joinsLate ? ' (joins late)' : ''}`,
     )
   }
   return {

@@ -5,6 +5,7 @@
  */
 import { formatBytes, formatSpan, formatSpeed } from '../format.ts'
 import type { Play } from './play.ts'
+import { FIRST_WINDOW_BYTES } from './run.ts'
 
 /** What must be true for the demo to have shown what it claims. */
 export function failures({ complete, tallies, seeders, faults, settlement }: Play): string[] {
@@ -16,7 +17,11 @@ export function failures({ complete, tallies, seeders, faults, settlement }: Pla
     missing.push('the liar was not named')
   if (liar.paidWei > 0n) missing.push('the liar was paid')
   if (!faults.some(({ kind }) => kind === 'closed')) missing.push('nobody died')
-  const unpaid = seeders.filter(({ verifiedBytes, paidWei }) => verifiedBytes > 0 && paidWei === 0n)
+  // A payment on its way to the dead is lost to it; the first one had arrived when it gave more than its first window.
+  const owedFrom = (fate: string) => (fate === 'dies' ? FIRST_WINDOW_BYTES : 0)
+  const unpaid = seeders.filter(
+    ({ fate, verifiedBytes, paidWei }) => verifiedBytes > owedFrom(fate) && paidWei === 0n,
+  )
   if (unpaid.length > 0) missing.push(`not paid: ${unpaid.map(({ name }) => name).join(', ')}`)
   if (settlement.paidWei === 0n) missing.push('nothing was settled')
   return missing

@@ -19,7 +19,7 @@ import { reportOf } from '../../tally/report.ts'
 import type { Context } from '../context.ts'
 import { type Cast, prepare } from './cast.ts'
 import { run } from './run.ts'
-import { runJson } from './seeder.ts'
+import { runJson, type Seeder } from './seeder.ts'
 import { openStage } from './stage.ts'
 
 /** Exports what the downloader signed and lets another process verify it. */
@@ -36,13 +36,12 @@ async function checkTallies(node: Node, folder: string) {
   return { signed: reports.length, verified: verdict.verified, bytes: Number(verdict.bytes), ok: verdict.ok }
 }
 
-/** Seeders stop and claim what they are owed; the dead one's home is settled by a new process. */
-async function settle(cast: Cast): Promise<void> {
+/** Seeders stop and claim what they are owed; who died, or had no time to claim, is settled by a new process. */
+async function settle(cast: Cast, isOwed: (seeder: Seeder) => Promise<boolean>): Promise<void> {
   await Promise.all(
     cast.seeders.map(async (seeder) => {
-      if (seeder.plan.fate !== 'dies') return seeder.stop()
-      await seeder.kill()
-      await runJson(['wallet', 'settle', '--home', seeder.home])
+      await (seeder.plan.fate === 'dies' ? seeder.kill() : seeder.stop())
+      if (await isOwed(seeder)) await runJson(['wallet', 'settle', '--home', seeder.home])
     }),
   )
 }
@@ -71,19 +70,26 @@ export async function play(context: Context, folder: string, bytes: number) {
   const delivered = await run(node, cast, { folder, context })
   const tallies = await checkTallies(node, folder)
   const promised = paymentsOf(node.tallies!.store.sessions())
-  await settle(cast)
+  const accountOf = async (seeder: Seeder) => {
+    const address = cast.wallets.get(seeder)!
+    const { channel, wei: promisedWei } = promised.get(address) ?? { channel: undefined, wei: 0n }
+    const paidWei = channel ? (await node.money!.driver.allocation(channel, address)).claimedWei : 0n
+    return { address, promisedWei, paidWei }
+  }
+  await settle(cast, async (seeder) => {
+    const { promisedWei, paidWei } = await accountOf(seeder)
+    return paidWei < promisedWei
+  })
   await node.money!.buyer.settle()
   const seeders = await Promise.all(
     cast.seeders.map(async (seeder, i) => {
-      const address = cast.wallets.get(seeder)!
-      const channel = promised.get(address)?.channel
-      const paidWei = channel ? (await node.money!.driver.allocation(channel, address)).claimedWei : 0n
+      const { address, promisedWei, paidWei } = await accountOf(seeder)
       const after = await stage.balance(address)
       const source = delivered.sources.find(({ label }) => label === seeder.plan.name)
       const { name, protocol, fate } = seeder.plan
       return {
         ...{ name, protocol, fate, address, verifiedBytes: source?.verifiedBytes ?? 0, paidWei },
-        ...{ promisedWei: promised.get(address)?.wei ?? 0n, beforeWei: before[i + 1]!, afterWei: after },
+        ...{ promisedWei, beforeWei: before[i + 1]!, afterWei: after },
       }
     }),
   )

@@ -4,9 +4,10 @@
  * @module
  */
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { CodedError } from '../../base/errors.ts'
 import { systemClock } from '../../base/io/system.ts'
-import { startDownload } from '../../node/download.ts'
+import { type Downloading, startDownload } from '../../node/download.ts'
 import type { Node } from '../../node/node.ts'
 import { type Fault, faultOf, reportOf } from '../../node/report.ts'
 import type { Download } from '../../transfer/io/download.ts'
@@ -16,11 +17,16 @@ import { createProgress } from '../progress.ts'
 import { type Cast, PRICE_WEI_PER_MIB } from './cast.ts'
 import type { Seeder } from './seeder.ts'
 
-const DEADLINE_MS = 120_000
+/** Without a verified piece for so long the demo has failed. */
+const STALLED_MS = 120_000
 const PROGRESS_MS = 100
-const KILL_CHECK_MS = 10
+const PLOT_CHECK_MS = 10
+/** What a seller gives before a first payment: two pieces. Beyond it, it has been paid. */
+export const FIRST_WINDOW_BYTES = 2 << 20
+/** Of the share; ebb alone holds more than that. */
+const MORTAL_FRACTION = 0.05
 
-/** Downloads; half-way, the one that dies is killed. */
+/** Downloads, while the plot takes its course. */
 export async function run(node: Node, cast: Cast, { folder, context }: { folder: string; context: Context }) {
   const { made, seeders } = cast
   await using downloading = await startDownload(node, {
@@ -35,7 +41,7 @@ export async function run(node: Node, cast: Cast, { folder, context }: { folder:
     priceWeiPerMibMax: PRICE_WEI_PER_MIB,
     spendWeiMax: node.options.config.money.spend_max_wei,
     priceWeiPerMib: 0n,
-    signal: AbortSignal.any([context.signal, AbortSignal.timeout(DEADLINE_MS)]),
+    signal: context.signal,
   })
   const { download } = downloading
   const faults: Fault[] = []
@@ -46,13 +52,15 @@ export async function run(node: Node, cast: Cast, { folder, context }: { folder:
       if (fault?.kind === 'lied') faults.push({ ...fault, label: nameOf(fault.label) })
     }
   })()
-  const killer = killHalfWay(download, seeders, (fault) => faults.push(fault))
+  const plot = direct(downloading, { seeders, faults })
   const drawing = draw(download, nameOf)
   const startMs = systemClock.monotonicMs()
+  const over = new AbortController()
   try {
-    await Promise.race([download.finished, late(DEADLINE_MS)])
+    await Promise.race([download.finished, stall(download, over.signal)])
   } finally {
-    clearInterval(killer)
+    over.abort()
+    clearInterval(plot)
     drawing[Symbol.dispose]()
   }
   const seconds = (systemClock.monotonicMs() - startMs) / 1000
@@ -63,21 +71,34 @@ export async function run(node: Node, cast: Cast, { folder, context }: { folder:
   return { ...report, sources: named, seconds }
 }
 
-/** Kills the one that dies when half is there. */
-function killHalfWay(
-  download: Download,
-  seeders: readonly Seeder[],
-  died: (fault: Fault) => void,
+/**
+ * Half-way, and after a payment, the mortal is killed. The late one joins when that has happened, the liar was caught
+ * and HTTP has served: only then can the download end.
+ */
+function direct(
+  { download, swarm }: Downloading,
+  { seeders, faults }: { readonly seeders: readonly Seeder[]; readonly faults: Fault[] },
 ): NodeJS.Timeout {
   const mortal = seeders.find(({ plan }) => plan.fate === 'dies')!
-  const killer = setInterval(() => {
-    const { verifiedBytes, wantedBytes } = download.status()
-    if (verifiedBytes * 2 < wantedBytes) return
-    clearInterval(killer)
-    died({ kind: 'closed', label: mortal.plan.name, detail: `killed at ${formatBytes(verifiedBytes)}` })
-    void mortal.kill()
-  }, KILL_CHECK_MS)
-  return killer
+  const late = seeders.filter(({ plan }) => plan.joinsLate)
+  let isDead = false
+  const plot = setInterval(() => {
+    const { verifiedBytes, wantedBytes, sources } = download.status()
+    const brought = sources.find(({ label }) => label === mortal.label)?.verifiedBytes ?? 0
+    const enough = Math.min(FIRST_WINDOW_BYTES + 1, wantedBytes * MORTAL_FRACTION)
+    if (!isDead && verifiedBytes * 2 >= wantedBytes && brought >= enough) {
+      isDead = true
+      const detail = `killed at ${formatBytes(verifiedBytes)}`
+      faults.push({ kind: 'closed', label: mortal.plan.name, detail })
+      void mortal.kill()
+    }
+    const isCaught = faults.some(({ kind }) => kind === 'lied')
+    const httpServed = sources.some((source) => source.protocol === 'http' && source.verifiedBytes > 0)
+    if (!isDead || !isCaught || !httpServed) return
+    clearInterval(plot)
+    swarm!.addPeers(late.map(({ address }) => address))
+  }, PLOT_CHECK_MS)
+  return plot
 }
 
 /** Draws progress until disposed of. */
@@ -96,8 +117,13 @@ function draw(download: Download, nameOf: (label: string) => string): Disposable
   }
 }
 
-const late = (deadlineMs: number): Promise<never> =>
-  new Promise((_, reject) => {
-    const fail = () => reject(new CodedError('DEMO_TIMEOUT', `the download took over ${deadlineMs / 1000} s`))
-    AbortSignal.timeout(deadlineMs).addEventListener('abort', fail)
-  })
+/** Rejects when nothing was verified for too long. */
+async function stall(download: Download, over: AbortSignal): Promise<void> {
+  for (let before = -1; !over.aborted; ) {
+    const { verifiedBytes, wantedBytes } = download.status()
+    if (verifiedBytes === before && verifiedBytes < wantedBytes)
+      throw new CodedError('DEMO_STALLED', `nothing was verified for ${STALLED_MS / 1000} s`)
+    before = verifiedBytes
+    await sleep(STALLED_MS, undefined, { signal: over }).catch(() => undefined)
+  }
+}

@@ -10,10 +10,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CodedError } from '../../base/errors.ts'
 import { siblingUrl } from '../../base/io/sibling.ts'
+import type { Address } from '../../base/world.ts'
 import type { Share } from '../../content/share.ts'
 
-const READY_TIMEOUT_MS = 30_000
-const STOP_TIMEOUT_MS = 20_000
+/** Six processes start at once, perhaps on a machine that is busy with other things. */
+const READY_TIMEOUT_MS = 120_000
+const STOP_TIMEOUT_MS = 60_000
 const JSON_CHARS_MAX = 1 << 20
 
 export type SeederPlan = {
@@ -22,6 +24,8 @@ export type SeederPlan = {
   /** Parts of the share it holds, as fractions. */
   readonly ranges: readonly (readonly [number, number])[]
   readonly fate: 'honest' | 'dies' | 'lies'
+  /** Not announced to the tracker: it joins when the downloader is told of it. */
+  readonly joinsLate?: true
 }
 
 export type Seeder = {
@@ -30,6 +34,7 @@ export type Seeder = {
   readonly data: string
   /** How the downloader sees it: `127.0.0.1:port` or the base URL. */
   readonly label: string
+  readonly address: Address
   /** As a crash would: nothing is flushed. */
   kill(): Promise<void>
   /** As Ctrl-C would: settles, says goodbye. */
@@ -118,21 +123,21 @@ export async function startSeeder(
       plan.protocol,
       '--price',
       String(priceWeiPerMib),
+      ...(plan.joinsLate ? ['--no-discovery'] : []),
     ],
   ])
   const listening = await readyDocument(child, plan.name).catch((error: unknown) => {
     child.kill('SIGKILL')
     throw error
   })
-  const label =
-    plan.protocol === 'bt'
-      ? `127.0.0.1:${listening['bittorrent']!.port}`
-      : `http://127.0.0.1:${listening['http']!.port}/`
+  const { port } = listening[plan.protocol === 'bt' ? 'bittorrent' : 'http']!
+  const label = plan.protocol === 'bt' ? `127.0.0.1:${port}` : `http://127.0.0.1:${port}/`
   return {
     plan,
     home,
     data,
     label,
+    address: { host: '127.0.0.1', port },
     kill: () => {
       child.kill('SIGKILL')
       return exited(child)

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { systemClock, systemRandom } from '../../base/io/system.ts'
 import { createNativeBls } from '../../crypto/io/bls.ts'
 import { createNodeEd25519 } from '../../crypto/io/ed25519.ts'
@@ -22,10 +23,13 @@ import { credentialEndpoints } from '../../tracker/credential-endpoints.ts'
 import { createSmallTracker } from '../../tracker/io/announce-server.ts'
 
 const FUNDS_WEI = 10n ** 18n
+const ANNOUNCED_POLL_MS = 20
 
 export type Stage = AsyncDisposable & {
   readonly announceUrl: string
   readonly rpcUrl: string
+  /** Resolves once the tracker has been told so often: nobody who announced before finds those who come after. */
+  announced(times: number): Promise<void>
   /** config.toml of everyone who takes part. */
   readonly config: string
   balance(address: EvmAddress): Promise<bigint>
@@ -87,6 +91,9 @@ export async function openStage(): Promise<Stage> {
   return {
     announceUrl: tracker.announceUrls.http[0]!,
     rpcUrl: chain.url,
+    announced: async (times) => {
+      while ((tracker.status().counts['announce'] ?? 0) < times) await sleep(ANNOUNCED_POLL_MS)
+    },
     config,
     balance: (address) => ask('eth_getBalance', address),
     transactions: async (address) => Number(await ask('eth_getTransactionCount', address)),
