@@ -97,11 +97,11 @@ test('a rolled-back tally is refused, and the newest stays', async () => {
   await using pair = await createPair()
   await pair.begin()
   const first = pair.bob.sent.find(({ type }) => type === 'tally')!
-  await pair.deliver(pair.alice, pair.bob, MIB, MIB / 2)
+  await pair.deliver(pair.alice, pair.bob, 2 * MIB, MIB / 2)
   await pair.settled()
   pair.inject(pair.bob, encodeFrame(first))
   deepEqual(await pair.codes(), ['alice: TALLY_ROLLED_BACK'])
-  equal(pair.alice.table.sessions()[0]?.newest?.bytes, BigInt(1.5 * MIB))
+  equal(pair.alice.table.sessions()[0]?.newest?.bytes, BigInt(2.5 * MIB))
 })
 
 test('a tally of an earlier connection of the same two peers is worth nothing on this one', async () => {

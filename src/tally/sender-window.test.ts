@@ -21,12 +21,12 @@ test('a window starts at 1 MiB or two units and ends at 16 MiB or two units', ()
   equal(window.maySend(16 * MIB + 1), false)
 })
 
-test('a promise kept for half a window doubles it; small steps do not', () => {
+test('a promise kept for half a window makes it four times as large; small steps do not', () => {
   const window = new SenderWindow(LEAF)
   window.sent(MIB)
   equal(window.settle(MIB / 2 - 1, 0), false)
   equal(window.settle(MIB / 2, 0), true)
-  equal(window.windowBytes, 2 * MIB)
+  equal(window.windowBytes, 4 * MIB)
   equal(window.settle(MIB, 0), false)
 })
 

@@ -10,6 +10,8 @@ import { assert } from '../base/assert.ts'
 
 export const WINDOW_MIN_BYTES = 2 ** 20
 export const WINDOW_MAX_BYTES = 2 ** 24
+/** Fast peers should not wait for many rounds of signing: from 1 MiB to 16 in two, after 2.5 MiB were signed for. */
+const GROWTH = 4
 /** Waste allowed, of what was sent, beside two units. */
 const WASTE_PERCENT = 2
 
@@ -73,7 +75,7 @@ export class SenderWindow {
     const kept = signedBytes - this.#grownAtBytes >= this.#windowBytes / 2
     if (!kept || this.#windowBytes >= this.#maxBytes) return false
     this.#grownAtBytes = signedBytes
-    this.#windowBytes = Math.min(2 * this.#windowBytes, this.#maxBytes)
+    this.#windowBytes = Math.min(GROWTH * this.#windowBytes, this.#maxBytes)
     return true
   }
 }
