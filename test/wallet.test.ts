@@ -108,6 +108,32 @@ test('a paid download, and the deposit comes back', async () => {
       })
     })
     const out = join(folder, 'out')
+    const refused = spawn(process.execPath, [
+      ...[
+        MAIN,
+        'get',
+        torrent,
+        '--out',
+        out,
+        '--home',
+        buyer,
+        '--peer',
+        `127.0.0.1:${port}`,
+        '--no-discovery',
+      ],
+    ])
+    await new Promise<void>((resolve) => {
+      let text = ''
+      refused.stderr.on('data', (chunk) => {
+        text += chunk
+        if (/offer was refused: no price is allowed/.test(text)) resolve()
+      })
+      refused.once('exit', () => resolve())
+    })
+    equal(refused.exitCode, null, 'it says why it gets nothing, and goes on looking')
+    const ended = new Promise((resolve) => refused.once('exit', resolve))
+    refused.kill('SIGTERM')
+    equal(await ended, 1)
     const got = await run(
       ...['get', torrent, '--out', out, '--home', buyer, '--peer', `127.0.0.1:${port}`, '--no-discovery'],
       ...['--max-price', String(PRICE_WEI)],
@@ -117,6 +143,8 @@ test('a paid download, and the deposit comes back', async () => {
     const stopped = new Promise((resolve) => sharing.once('exit', resolve))
     sharing.kill('SIGTERM')
     equal(await stopped, 0)
+    // Stopping claims within a bound; what a loaded machine left over is claimed now.
+    equal((await run('wallet', 'settle', '--home', seller)).code, 0)
 
     const closing = await run('wallet', 'close', '--home', buyer)
     equal(closing.document.state, 'closing')

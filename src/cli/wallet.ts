@@ -99,12 +99,14 @@ export async function walletSettle(context: Context): Promise<void> {
   await using lock = await lockHome(context.home)
   void lock
   await using opened = await money(context)
-  const before = opened.seller.status()
+  await opened.driver
+    .balance(opened.wallet.address)
+    .catch(() => context.output.log('the chain does not answer: waiting for it'))
   await opened.seller.settle({ signal: context.signal })
   const { claimedWei } = opened.seller.status()
   const balanceWei = await opened.driver.balance(opened.wallet.address)
-  context.output.result({ ok: true, claimedWei: claimedWei - before.claimedWei, balanceWei }, [
-    `claimed ${claimedWei - before.claimedWei} wei; balance ${balanceWei} wei`,
+  context.output.result({ ok: true, claimedWei, balanceWei }, [
+    `nothing is left to claim; claimed ${claimedWei} wei in all; balance ${balanceWei} wei`,
   ])
 }
 

@@ -19,6 +19,7 @@ import type { Config } from './config.ts'
 import type { Home } from './home.ts'
 import type { Keys } from './keys.ts'
 import type { Money } from './money.ts'
+import { explainedTerms } from './refusals.ts'
 import { noteContext } from './tally-context.ts'
 
 /** What a share is worth to us: what we ask, and what we buy it with. */
@@ -78,7 +79,7 @@ export async function openTallies(
           ...(seller && priceWeiPerMib > 0n
             ? { sellerTerms: () => seller.terms({ share: id, priceWeiPerMib, unitBytes }) }
             : {}),
-          ...(purchase ? { buyerTerms: () => purchase.terms() } : {}),
+          buyerTerms: explainedTerms(purchase, log),
         },
       )
     },
