@@ -218,6 +218,8 @@ test('wrong usage is exit code 2, a failed command 1, both with a message', asyn
     ['share', folder, '--piece-length', '5'],
     ['share', folder, '--price', '-3'],
     ['share', folder, '--port', '99999'],
+    ['share', torrent, '--tracker', 'nowhere'],
+    ['share', torrent, '--web-seed', 'nowhere'],
     ['get', torrent, '--peer', 'nowhere'],
     ['get', torrent, '--max-price', 'x'],
     ['wallet', 'send', '0x12', '5'],

@@ -11,7 +11,8 @@ import { HashPool } from '../content/io/hash-pool.ts'
 import { makeTorrent } from '../content/io/make-torrent.ts'
 import { isV2PieceLength } from '../content/piece-space.ts'
 import type { Share } from '../content/share.ts'
-import { type Context, UsageError } from './context.ts'
+import { parseTrackerUrl } from '../discovery/tracker-url.ts'
+import { type Context, typed, UsageError } from './context.ts'
 import { formatBytes } from './format.ts'
 import { createProgress } from './progress.ts'
 
@@ -25,6 +26,16 @@ export type MakeOptions = {
 }
 
 export type Made = { readonly torrentBytes: Uint8Array; readonly share: Share; readonly parent: string }
+
+const trackerOf = (url: string): string => {
+  parseTrackerUrl(url)
+  return url
+}
+
+const webSeedOf = (url: string): string => {
+  if (/^https?:/i.test(url) && URL.canParse(url)) return url
+  throw new UsageError(`--web-seed takes an http or https URL, got "${url}"`)
+}
 
 /** Hashes `path` in workers and makes its torrent. @throws {CodedError} when the path cannot be shared */
 export async function make(context: Context, path: string, options: MakeOptions): Promise<Made> {
@@ -43,8 +54,8 @@ export async function make(context: Context, path: string, options: MakeOptions)
     version: options.format,
     ...(pieceLength === undefined ? {} : { pieceLength }),
     private: options.private ?? false,
-    trackers: trackers.map((url) => [url]),
-    webSeeds: options.webSeed ?? [],
+    trackers: trackers.map((url) => [typed('--tracker', url, trackerOf)]),
+    webSeeds: (options.webSeed ?? []).map(webSeedOf),
     signal: context.signal,
     onProgress: ({ doneBytes, totalBytes }) => {
       const elapsedS = (systemClock.monotonicMs() - startMs) / 1000

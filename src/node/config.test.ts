@@ -21,6 +21,7 @@ for (const [name, document] of Object.entries({
   'an unknown inner key': { http: { prot: 1 } },
   'a port out of range': { http: { port: 70_000 } },
   'a price with a fraction': { money: { price_wei_per_mib: '1.5' } },
+  'a contract that is no address': { money: { channel_contract: '0x12' } },
   'a policy we do not have': { tally: { peers_without: 'slots many' } },
 })) {
   test(`refuses ${name}`, () => throws(() => parseConfig(document), { code: 'BAD_CONFIG' }))

@@ -20,6 +20,10 @@ const wei = v.pipe(
   v.transform((text: string) => BigInt(text)),
 )
 const url = v.union([v.literal(''), v.pipe(v.string(), v.url())])
+const contract = v.union([
+  v.literal(''),
+  v.pipe(v.string(), v.regex(/^0x[0-9a-fA-F]{40}$/, 'an address, 0x and 40 hex digits')),
+])
 const policy = v.pipe(v.string(), v.regex(/^(serve|refuse|slots \d{1,4})$/, '"serve", "refuse" or "slots N"'))
 
 const ConfigSchema = v.strictObject({
@@ -56,8 +60,8 @@ const ConfigSchema = v.strictObject({
     v.strictObject({
       rpc_url: v.optional(url, ''),
       chain_id: v.optional(count(Number.MAX_SAFE_INTEGER), 98_765),
-      channel_contract: v.optional(v.string(), ''),
-      batch_pay_contract: v.optional(v.string(), ''),
+      channel_contract: v.optional(contract, ''),
+      batch_pay_contract: v.optional(contract, ''),
       price_wei_per_mib: v.optional(wei, '0'),
       max_price_wei_per_mib: v.optional(wei, '0'),
       spend_max_wei: v.optional(wei, '0'),
