@@ -11,7 +11,7 @@ import { freePort } from './support/ports.ts'
 import { until } from './support/processes.ts'
 import { startProduct } from './support/product.ts'
 
-const LIMIT_MS = 60_000
+const LIMIT_MS = 180_000
 const DOWNLOADS = 4
 const skip = existsSync('/proc/self/fd') ? false : 'ABSENT: /proc, which tells descriptors and sockets'
 

@@ -11,9 +11,9 @@ import { differences, writeSeededFile } from './support/data.ts'
 import { outputOf, type Running, startProcess } from './support/processes.ts'
 import { ROOT } from './support/product.ts'
 
-const PACK_TIMEOUT_MS = 60_000
-const INSTALL_TIMEOUT_MS = 120_000
-const RUN_TIMEOUT_MS = 30_000
+const PACK_TIMEOUT_MS = 180_000
+const INSTALL_TIMEOUT_MS = 300_000
+const RUN_TIMEOUT_MS = 120_000
 const FILE_BYTES = 3_000_001
 /** How npm says that the registry is out of reach. */
 const NO_REGISTRY =

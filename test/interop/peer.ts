@@ -45,4 +45,4 @@ export type Client = {
 }
 
 /** How long any client may take to be ready. transmission and aria2 have fixed waits of seconds in them. */
-export const READY_MS = 40_000
+export const READY_MS = 120_000

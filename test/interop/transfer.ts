@@ -11,7 +11,7 @@ import type { Fixtures, Maker } from './fixtures.ts'
 import { type Case, nameOf } from './matrix.ts'
 import type { Client, Peer } from './peer.ts'
 
-const DONE_MS = 75_000
+const DONE_MS = 180_000
 
 export type TransferOptions = {
   readonly us: Client

@@ -120,7 +120,7 @@ export async function startProcess(
 export async function outputOf(command: string, args: readonly string[]): Promise<string | undefined> {
   try {
     await using running = await startProcess(command, args)
-    return (await running.exit(20_000)) === 0 ? running.tail() : undefined
+    return (await running.exit(60_000)) === 0 ? running.tail() : undefined
   } catch {
     return undefined
   }

@@ -129,6 +129,6 @@ test('anvil ends when the process that started it is killed', async () => {
     )
   equal(await answers(), true)
   parent.kill('SIGKILL')
-  for (let tries = 0; tries < 100 && (await answers()); tries++) await sleep(50)
+  for (let tries = 0; tries < 600 && (await answers()); tries++) await sleep(50)
   equal(await answers(), false)
 })

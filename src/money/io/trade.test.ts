@@ -43,7 +43,7 @@ async function deal(
 /**
  * What two links do: serve within the credit, sign, credit. Returns the bytes moved over the session so far.
  */
-async function transfer(session: Deal, totalBytes: bigint, stallsMax = 500): Promise<bigint> {
+async function transfer(session: Deal, totalBytes: bigint, stallsMax = 3_000): Promise<bigint> {
   const { seller, buyer } = session
   for (let idle = 0; session.sent < totalBytes && idle < stallsMax; ) {
     const allowed = session.paid + BigInt(seller.creditBytes(1 << 20)) - session.sent
@@ -123,7 +123,7 @@ test('a limit that is exactly the price pays for the last byte, in units of larg
   // Nothing can be signed for before a whole piece is there: each must fit what the seller will serve.
   for (let sent = 0n; sent < total; sent += unit) {
     const piece = lesser(unit, total - sent)
-    for (let tries = 0; BigInt(agreed.seller.creditBytes(Number(2n * unit))) < piece && tries < 500; tries++)
+    for (let tries = 0; BigInt(agreed.seller.creditBytes(Number(2n * unit))) < piece && tries < 3000; tries++)
       await sleep(20)
     ok(BigInt(agreed.seller.creditBytes(Number(2n * unit))) >= piece, `stuck at ${sent}`)
     const tally = systemRandom.bytes(32)
