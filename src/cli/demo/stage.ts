@@ -5,6 +5,7 @@
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { CodedError } from '../../base/errors.ts'
 import { systemClock, systemRandom } from '../../base/io/system.ts'
 import { createNativeBls } from '../../crypto/io/bls.ts'
 import { createNodeEd25519 } from '../../crypto/io/ed25519.ts'
@@ -24,6 +25,7 @@ import { createSmallTracker } from '../../tracker/io/announce-server.ts'
 
 const FUNDS_WEI = 10n ** 18n
 const ANNOUNCED_POLL_MS = 20
+const ANNOUNCED_TIMEOUT_MS = 120_000
 
 export type Stage = AsyncDisposable & {
   readonly announceUrl: string
@@ -92,7 +94,12 @@ export async function openStage(): Promise<Stage> {
     announceUrl: tracker.announceUrls.http[0]!,
     rpcUrl: chain.url,
     announced: async (times) => {
-      while ((tracker.status().counts['announce'] ?? 0) < times) await sleep(ANNOUNCED_POLL_MS)
+      const endMs = systemClock.monotonicMs() + ANNOUNCED_TIMEOUT_MS
+      while ((tracker.status().counts['announce'] ?? 0) < times) {
+        if (systemClock.monotonicMs() > endMs)
+          throw new CodedError('DEMO_TRACKER', 'a seeder does not announce')
+        await sleep(ANNOUNCED_POLL_MS)
+      }
     },
     config,
     balance: (address) => ask('eth_getBalance', address),
