@@ -1,7 +1,7 @@
 // Goal: the main job, small: a paid swarm with a dying and a lying seeder ends complete, verified and settled, and says
 // so in the documented JSON.
 import { deepEqual, equal, ok } from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
@@ -36,4 +36,24 @@ test('demo --json', async () => {
     if (fate === 'lies') equal(paidWei, '0')
   }
   ok(result.faults.some((fault: { kind: string }) => fault.kind === 'lied'))
+})
+
+test('stopped in the middle, it ends at once and says so', async () => {
+  const child = spawn(process.execPath, [MAIN, 'demo', '--size', '128', '--json'])
+  const ended = new Promise((resolve) => child.once('close', resolve))
+  let document = ''
+  let log = ''
+  child.stdout.on('data', (chunk) => {
+    document += chunk
+  })
+  await new Promise<void>((resolve) => {
+    child.stderr.on('data', (chunk) => {
+      log += chunk
+      if (/demo: \d/.test(log)) resolve()
+    })
+    child.once('close', () => resolve())
+  })
+  child.kill('SIGINT')
+  equal(await ended, 1, log)
+  equal(JSON.parse(document).error.code, 'STOPPED')
 })

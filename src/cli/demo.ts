@@ -9,6 +9,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { CodedError } from '../base/errors.ts'
 import { type Context, UsageError } from './context.ts'
 import { failures, lines } from './demo/outcome.ts'
 import { play } from './demo/play.ts'
@@ -23,6 +24,9 @@ export async function demo(context: Context, options: { readonly size: string })
     const missing = failures(result)
     context.output.result({ ok: missing.length === 0, missing, ...result }, lines(result, missing))
     if (missing.length > 0) process.exitCode = 1
+  } catch (cause) {
+    if (!context.signal.aborted) throw cause
+    throw new CodedError('STOPPED', 'stopped before the end; everything it started has ended', { cause })
   } finally {
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
   }

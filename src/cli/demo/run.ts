@@ -11,7 +11,7 @@ import { type Downloading, startDownload } from '../../node/download.ts'
 import type { Node } from '../../node/node.ts'
 import { type Fault, faultOf, reportOf } from '../../node/report.ts'
 import type { Download } from '../../transfer/io/download.ts'
-import type { Context } from '../context.ts'
+import { type Context, untilStopped } from '../context.ts'
 import { formatBytes } from '../format.ts'
 import { createProgress } from '../progress.ts'
 import { type Cast, PRICE_WEI_PER_MIB } from './cast.ts'
@@ -57,7 +57,8 @@ export async function run(node: Node, cast: Cast, { folder, context }: { folder:
   const startMs = systemClock.monotonicMs()
   const over = new AbortController()
   try {
-    await Promise.race([download.finished, stall(download, over.signal)])
+    const stopped = untilStopped(context.signal).then(() => context.signal.throwIfAborted())
+    await Promise.race([download.finished, stall(download, over.signal), stopped])
   } finally {
     over.abort()
     clearInterval(plot)
