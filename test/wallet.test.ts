@@ -36,6 +36,13 @@ test('import, show, send, refuse', async () => {
     const home = join(folder, 'home')
     await mkdir(home)
     await writeFile(join(home, 'config.toml'), `[money]\nrpc_url = "${chain.url}"\n`)
+    for (const bad of ['0x00', 'zz', '0'.repeat(64), 'f'.repeat(64)]) {
+      await writeFile(join(folder, 'key'), bad)
+      equal(
+        (await run('wallet', 'import', join(folder, 'key'), '--home', home)).document.error.code,
+        'BAD_KEY',
+      )
+    }
     await writeFile(join(folder, 'key'), `${KEY}\n`)
     const imported = await run('wallet', 'import', join(folder, 'key'), '--home', home)
     equal(imported.document.address, ADDRESS)

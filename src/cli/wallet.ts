@@ -74,7 +74,11 @@ export async function walletNew(context: Context): Promise<void> {
 
 export async function walletImport(context: Context, file: string): Promise<void> {
   const given = (file === '-' ? await text(process.stdin) : await readFile(file, 'utf8')).trim()
-  await putKey(context, fromHex(given.replace(/^0x/, '')))
+  const secret = /^(0x)?[0-9a-f]{64}$/i.test(given) ? fromHex(given.replace(/^0x/i, '')) : undefined
+  if (secret === undefined || !isSecretKey(secret)) {
+    throw new CodedError('BAD_KEY', 'expected a private key: 64 hex digits, below the order of secp256k1')
+  }
+  await putKey(context, secret)
 }
 
 /** A plain transfer, as a batch of one: journalled and sent once. */
