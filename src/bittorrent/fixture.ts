@@ -1,25 +1,16 @@
 /**
- * For tests: real shares, readers and transfers that live in memory.
+ * For tests: shares of random bytes, and transfers that live in memory.
  *
  * @module
  */
 import { bytesEqual } from '../base/bytes.ts'
-import { createTorrent, type HashedFile, layoutFor, type TorrentVersion } from '../content/create.ts'
-import type { Layout } from '../content/layout.ts'
+import type { TorrentVersion } from '../content/create.ts'
 import type { Share } from '../content/share.ts'
 import { layerAbove, leafLayer, pieceLayerOf, rootOf } from '../crypto/merkle.ts'
 import { sha1, sha256 } from '../crypto/sha.ts'
-import { Bitfield } from '../transfer/bitfield.ts'
-import type { ShareReader } from '../transfer/reader.ts'
+import { type MadeShare, memoryReader, shareOf } from '../transfer/memory.fixture.ts'
 import { createTransfer, type Transfer } from '../transfer/transfer.ts'
 import type { SwarmTransfer } from './contract.ts'
-
-export type MadeShare = {
-  readonly share: Share
-  readonly torrentBytes: Uint8Array
-  /** The whole piece space. */
-  readonly data: Uint8Array
-}
 
 export type ShareInput = {
   readonly version?: TorrentVersion
@@ -41,78 +32,21 @@ export function seeded(seed: number): () => number {
   }
 }
 
-/** Bytes of the whole piece space; pad bytes are zeros. */
-function dataOf(layout: Layout, seed: number): Uint8Array {
-  const fraction = seeded(seed)
-  const data = new Uint8Array(layout.pieceCount * layout.pieceLength)
-  for (const { offset, length } of layout.files) {
-    for (let i = 0; i < length; i++) data[offset + i] = fraction() * 256
-  }
-  return data
-}
-
 /** A share of random bytes with every hash its version has. */
 export function makeShare(input: ShareInput = {}): MadeShare {
   const { version = 'hybrid', pieceLength = 32_768, lengths = [300_000], seed = 1 } = input
-  const singleFile = lengths.length === 1
-  const sized = lengths.map((length, i) => ({ path: singleFile ? 'share' : `file-${i}`, length }))
-  const layout = layoutFor(version, pieceLength, sized)
-  const data = dataOf(layout, seed)
-  const files = sized.map((file, i) => ({ ...file, ...treeOf(layout, data, i) }))
-  const v1Pieces = version === 'v2' ? {} : { v1Pieces: v1PiecesOf(layout, data) }
-  const isPrivate = input.private ? { private: true } : {}
-  const torrent = { name: 'share', singleFile, version, pieceLength, files, ...v1Pieces, ...isPrivate }
-  return { ...createTorrent(torrent), data }
-}
-
-function treeOf(layout: Layout, data: Uint8Array, index: number): Partial<HashedFile> {
-  const { offset, length } = layout.files[index]!
-  if (length === 0 || offset % layout.pieceLength !== 0) return {}
-  const leaves = leafLayer(data.subarray(offset, offset + length))
-  const root = { piecesRoot: rootOf(leaves, 0) }
-  if (length <= layout.pieceLength) return root
-  return { ...root, pieceLayer: layerAbove(leaves, { from: 0, to: pieceLayerOf(layout.pieceLength) }) }
-}
-
-function v1PiecesOf(layout: Layout, data: Uint8Array): Uint8Array {
-  const hashes = new Uint8Array(20 * layout.pieceCount)
-  for (let piece = 0; piece < layout.pieceCount; piece++) {
-    const start = piece * layout.pieceLength
-    hashes.set(sha1(data.subarray(start, start + layout.v1HashBytes(piece))), 20 * piece)
-  }
-  return hashes
-}
-
-/** Reads from memory; `have` is live. */
-export function memoryReader(share: Share, data: Uint8Array, have: Bitfield): ShareReader {
-  const { layout } = share
-  return {
-    share,
-    have,
-    read(piece, begin, views) {
-      let at = piece * layout.pieceLength + begin
-      for (const view of views) {
-        view.set(data.subarray(at, at + view.length))
-        at += view.length
-      }
-      return Promise.resolve()
-    },
-    readFile(file, offset, into) {
-      const start = layout.files[file]!.offset + offset
-      into.set(data.subarray(start, start + into.length))
-      return Promise.resolve()
-    },
-    leafHashes(piece) {
-      const start = piece * layout.pieceLength
-      return Promise.resolve(leafLayer(data.subarray(start, start + layout.pieceBytes(piece))))
-    },
-  }
+  const fraction = seeded(seed)
+  const files = lengths.map((length, i) => ({
+    path: lengths.length === 1 ? 'share' : `file-${i}`,
+    content: Uint8Array.from({ length }, () => fraction() * 256),
+  }))
+  return shareOf({ version, pieceLength, files, private: input.private ?? false })
 }
 
 /** A share that is all there. */
 export const seedOf = ({ share, data }: MadeShare): SwarmTransfer => ({
   share,
-  reader: memoryReader(share, data, Bitfield.full(share.layout.pieceCount)),
+  reader: memoryReader(share, data),
 })
 
 export type MemoryDownload = {

@@ -6,14 +6,9 @@
  */
 import { request } from 'node:http'
 import { concatBytes } from '../../base/bytes.ts'
-import { CodedError } from '../../base/errors.ts'
-import { cid } from '../../base/ids.ts'
-import { createTorrent, layoutFor, sortFiles, type TorrentVersion } from '../../content/create.ts'
-import { padAfter } from '../../content/piece-space.ts'
+import { sortFiles, type TorrentVersion } from '../../content/create.ts'
 import type { Share } from '../../content/share.ts'
-import { sha1, sha256 } from '../../crypto/io/sha.ts'
-import { layerAbove, leafLayer, pieceLayerOf, rootOf } from '../../crypto/merkle.ts'
-import { Bitfield } from '../../transfer/bitfield.ts'
+import { memoryReader, shareOf } from '../../transfer/memory.fixture.ts'
 import type { ShareReader } from '../../transfer/reader.ts'
 import type { ShareServer } from '../contract.ts'
 
@@ -55,64 +50,9 @@ export function testShare({
   const sorted = sortFiles(
     Object.entries(files).map(([path, content]) => ({ path, content, length: content.length })),
   )
-  const singleFile = sorted.length === 1
-  const hashed = sorted.map(({ path, content, length }) => {
-    const leaves = leafLayer(content, sha256)
-    const hasTree = version !== 'v1' && length > 0
-    return {
-      path,
-      length,
-      cid: cid(sha256(content)),
-      ...(hasTree && { piecesRoot: rootOf(leaves, 0, sha256) }),
-      ...(hasTree &&
-        length > pieceLength && {
-          pieceLayer: layerAbove(leaves, { from: 0, to: pieceLayerOf(pieceLength) }, sha256),
-        }),
-    }
-  })
-  const layout = layoutFor(version, pieceLength, sorted)
-  const last = layout.files.at(-1)!
-  const end = last.offset + last.length
-  const space = new Uint8Array(end + (version === 'hybrid' && !singleFile ? padAfter(end, pieceLength) : 0))
-  for (const [i, { content }] of sorted.entries()) space.set(content, layout.files[i]!.offset)
-  const v1Pieces: Uint8Array[] = []
-  for (let at = 0; at < space.length; at += pieceLength)
-    v1Pieces.push(sha1(space.subarray(at, at + pieceLength)))
-  const { share, torrentBytes } = createTorrent({
-    name: singleFile ? sorted[0]!.path : 'share',
-    singleFile,
-    version,
-    pieceLength,
-    files: hashed,
-    webSeeds,
-    ...(version !== 'v2' && { v1Pieces: concatBytes(...v1Pieces) }),
-  })
-  const contents = sorted.map(({ content }) => content)
-  return { share, reader: memoryReader(share, space), torrent: torrentBytes, contents }
-}
-
-function memoryReader(share: Share, space: Uint8Array): ShareReader {
-  const { layout } = share
-  const read = (from: number, into: Uint8Array) => {
-    if (from + into.length > space.length) throw new CodedError('READ_FAILED', 'past the end')
-    into.set(space.subarray(from, from + into.length))
-  }
-  return {
-    share,
-    have: Bitfield.full(layout.pieceCount),
-    read: async (piece, begin, views) => {
-      let at = piece * layout.pieceLength + begin
-      for (const view of views) {
-        read(at, view)
-        at += view.length
-      }
-    },
-    readFile: async (file, offset, into) => read(layout.files[file]!.offset + offset, into),
-    leafHashes: async (piece) => {
-      const start = piece * layout.pieceLength
-      return leafLayer(space.subarray(start, start + layout.pieceBytes(piece)), sha256)
-    },
-  }
+  const made = shareOf({ version, pieceLength, files: sorted, withCids: true, webSeeds })
+  const { share, torrentBytes: torrent, data } = made
+  return { share, reader: memoryReader(share, data), torrent, contents: sorted.map(({ content }) => content) }
 }
 
 export type Answer = { status: number; headers: Record<string, string>; body: Uint8Array; text: string }
