@@ -36,7 +36,7 @@ type GetOptions = {
 
 const PROGRESS_MS = 250
 /** After a full disk or a failed write: tried again by itself. */
-const RETRY_MS = 10_000
+const RETRY_MS = 5_000
 
 /** Peers reach us when we are announced, or when a port was asked for. */
 function listening(config: Config, options: GetOptions, protocols: ReadonlySet<Protocol>) {
@@ -79,7 +79,11 @@ async function requestOf(
 }
 
 /** Draws progress and gathers faults until the download is complete, fails or is stopped. */
-async function watch(context: Context, { download }: Downloading): Promise<Fault[]> {
+async function watch(
+  context: Context,
+  { download }: Downloading,
+  paymentTrouble: () => string | undefined,
+): Promise<Fault[]> {
   const { output, signal } = context
   const faults: Fault[] = []
   const progress = createProgress(process.stderr, systemClock.nowMs)
@@ -96,7 +100,11 @@ async function watch(context: Context, { download }: Downloading): Promise<Fault
     progress.update({ name: download.share.name, doneBytes, totalBytes, bytesPerS, state, sources })
   }
   const timer = setInterval(draw, PROGRESS_MS)
+  let trouble: string | undefined
   const retry = setInterval(() => {
+    const now = paymentTrouble()
+    if (now !== trouble && now !== undefined) output.log(`payees are not funded further: ${now}`)
+    trouble = now
     if (download.status().state === 'paused') download.resume()
   }, RETRY_MS)
   void listen()
@@ -126,7 +134,7 @@ export async function get(context: Context, link: string, options: GetOptions): 
   })
   await using downloading = await startDownload(node, request)
   const { download } = downloading
-  const faults = await watch(context, downloading)
+  const faults = await watch(context, downloading, () => node.money?.buyer.status().allocationTrouble)
   const complete = download.status().state === 'complete'
   const report = reportOf(download, faults)
   const seconds = (systemClock.monotonicMs() - startMs) / 1000

@@ -13,7 +13,7 @@ import { parseAddress } from '../money/address.ts'
 import { openWallet } from '../money/io/wallet.ts'
 import { lockHome } from '../node/home.ts'
 import { Keys, WALLET_SECRET } from '../node/keys.ts'
-import { openMoney } from '../node/money.ts'
+import { balanceOf, hasDealt, openMoney } from '../node/money.ts'
 import { type Context, typed } from './context.ts'
 import { parseWei } from './format.ts'
 
@@ -34,6 +34,11 @@ export async function walletShow(context: Context): Promise<void> {
   const { address } = wallet
   if (config.money.rpc_url === '') {
     context.output.result({ address }, [address, 'no chain configured'])
+    return
+  }
+  if (!(await hasDealt(context.home))) {
+    const balanceWei = await balanceOf(config.money, address)
+    context.output.result({ address, balanceWei }, [address, `balance   ${balanceWei} wei`])
     return
   }
   await using lock = await lockHome(context.home)

@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { fromHex, toHex } from '../base/bytes.ts'
 import { CodedError, codeOf } from '../base/errors.ts'
 import { systemClock, systemRandom } from '../base/io/system.ts'
-import { parseAddress } from '../money/address.ts'
+import { type EvmAddress, parseAddress } from '../money/address.ts'
 import type { Buyer } from '../money/buyer.ts'
 import type { Driver } from '../money/driver.ts'
 import { createBuyer } from '../money/io/buyer.ts'
@@ -53,6 +53,15 @@ async function savedNetwork(home: Home): Promise<Network | undefined> {
     throw new CodedError('BAD_NETWORK', `${NETWORK_FILE} in ${home.path} is damaged; delete it`, { cause })
   }
 }
+
+/** A balance, for looking: deploys nothing and spends nothing, whatever is on the chain. */
+export async function balanceOf(settings: Config['money'], address: EvmAddress): Promise<bigint> {
+  const chain = await connectEvm({ url: settings.rpc_url, chainId: settings.chain_id })
+  return chain.ask((client) => client.getBalance({ address }))
+}
+
+/** Whether this home has dealt before: contracts are known. */
+export const hasDealt = async (home: Home): Promise<boolean> => (await savedNetwork(home)) !== undefined
 
 /** Asks the chain who it is; falls back to what was last seen when it does not answer. */
 async function networkOf(settings: Config['money'], home: Home, wallet: Wallet): Promise<Network> {
