@@ -91,6 +91,7 @@ async function watch(
     for await (const event of download.events) {
       const fault = faultOf(event)
       if (fault) faults.push(fault)
+      if (fault?.kind === 'lied') output.log(`${fault.label} is banned: ${fault.detail}`)
       if (event.type === 'state' && event.message !== '') output.log(`${event.state}: ${event.message}`)
       if (event.type === 'finished') return
     }
