@@ -18,7 +18,7 @@ const single: TorrentInput = {
 test('piece lengths grow with the files and stay in their bounds', () => {
   deepEqual(
     [0, 2 ** 25, 2 ** 25 + 1, 2 ** 31, 2 ** 50].map((length) => choosePieceLength([length])),
-    [16_384, 16_384, 32_768, 2 ** 20, 2 ** 24],
+    [16_384, 32_768, 65_536, 2 ** 21, 2 ** 24],
   )
   equal(choosePieceLength(new Array(20_000).fill(30_000)), 16_384)
   equal(choosePieceLength([]), 16_384)

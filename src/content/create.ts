@@ -56,11 +56,11 @@ export type TorrentInput = TorrentExtras & {
 
 export type CreatedTorrent = { readonly torrentBytes: Uint8Array; readonly share: Share }
 
-const AUTO_PIECES = 2_048
+const AUTO_PIECES = 1_024
 const AUTO_PIECE_LENGTH_MAX = 16 * 2 ** 20
 
 /**
- * The smallest piece length, from 16 KiB to 16 MiB, that makes at most 2,048 pieces or two a file: files start on
+ * The smallest piece length, from 16 KiB to 16 MiB, that makes at most 1,024 pieces or two a file: files start on
  * piece boundaries, so that long pieces would only add padding where most files are short.
  */
 export function choosePieceLength(fileLengths: readonly number[]): number {
