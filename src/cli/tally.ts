@@ -32,7 +32,8 @@ export async function tallyList(context: Context): Promise<void> {
   const { scopes, shares } = await bundleContext(context.home)
   const names = new Map(shares.map(({ share, name }) => [toHex(share), name]))
   const scopeOf = scopeNames(scopes)
-  const rows = (await storedSessions(context)).map((stored) => {
+  const counting = (await storedSessions(context)).filter(({ newest }) => newest !== undefined)
+  const rows = counting.map((stored) => {
     const open = decodeOpen(stored.open)
     return {
       session: toHex(stored.session),
