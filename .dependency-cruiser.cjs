@@ -14,7 +14,7 @@ const below = {
   node: '*',
   cli: '*',
 }
-const pure = 'base|crypto|content|announce|tally|money|reputation|transfer|bittorrent|http'
+const pure = 'base|crypto|content|announce|tally|money|reputation|transfer|bittorrent|http|discovery|tracker'
 const test = '\\.test\\.ts$'
 /** Helpers of tests: `fixture.ts` is a folder's own, `NAME.fixture.ts` one of a kind. Like tests, but importable. */
 const fixture = '(/|\\.)fixture\\.ts$'

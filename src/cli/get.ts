@@ -162,7 +162,8 @@ export async function get(context: Context, link: string, options: GetOptions): 
   const { share } = downloading
   const { priceWeiPerMib, discovery, target } = request
   const torrentBytes = request.torrentBytes ?? (await torrentOf(download.reader, target))
-  await keepShare(home, { share, torrentBytes, rootPath: report.path, priceWeiPerMib, discovery })
+  const whole = download.reader.have.isFull
+  await keepShare(home, { share, torrentBytes, rootPath: report.path, priceWeiPerMib, discovery }, { whole })
   await untilStopped(signal)
   await downloading[Symbol.asyncDispose]()
   await settleBeforeStop(node)

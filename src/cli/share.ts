@@ -102,8 +102,8 @@ export async function share(
     const request = { ...each, priceWeiPerMib, discovery: options.discovery, peers, protocols, signal }
     const { reader } = seeds.use(await seed(node, request))
     if (!options.discovery) continue
-    await keepShare(home, { ...each, priceWeiPerMib, discovery: true })
-    void reader
+    const whole = reader.have.isFull && options.trustData !== true
+    await keepShare(home, { ...each, priceWeiPerMib, discovery: true }, { whole })
   }
   const listening = {
     bittorrent: node.bittorrent.address,

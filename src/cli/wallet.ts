@@ -14,10 +14,10 @@ import { openWallet } from '../money/io/wallet.ts'
 import { lockHome } from '../node/home.ts'
 import { Keys, WALLET_SECRET } from '../node/keys.ts'
 import { balanceOf, hasDealt, openMoney } from '../node/money.ts'
-import { type Context, typed } from './context.ts'
+import { type Context, password, typed } from './context.ts'
 import { parseWei } from './format.ts'
 
-const keysOf = (context: Context): Keys => new Keys(context.home, process.env['TALLYSWARM_PASSWORD'])
+const keysOf = (context: Context): Keys => new Keys(context.home, password().password)
 
 async function money(context: Context) {
   const config = await context.config()

@@ -48,13 +48,18 @@ async function stampOf({ share, rootPath }: Pick<KeptShare, 'share' | 'rootPath'
 
 /** 'sizes' when the files are as they were when they were verified, else 'hash'. */
 async function checkNeeded(kept: KeptShare, stamp: string): Promise<'hash' | 'sizes'> {
-  return (await stampOf(kept).catch(() => '')) === stamp ? 'sizes' : 'hash'
+  return stamp !== '' && (await stampOf(kept).catch(() => '')) === stamp ? 'sizes' : 'hash'
 }
 
 export const shareKey = (share: Pick<Share, 'infoHashV1' | 'infoHashV2'>): string =>
   toHex((share.infoHashV2 ?? share.infoHashV1)!)
 
-export async function keepShare(home: Home, kept: KeptShare): Promise<void> {
+/** `whole`: every piece of it was verified just now. What is not is hashed again at the next start. */
+export async function keepShare(
+  home: Home,
+  kept: KeptShare,
+  { whole }: { readonly whole: boolean },
+): Promise<void> {
   await mkdir(home.shares, { recursive: true, mode: 0o700 })
   const key = shareKey(kept.share)
   await writeFile(join(home.shares, `${key}.torrent`), kept.torrentBytes, { mode: 0o600 })
@@ -63,7 +68,7 @@ export async function keepShare(home: Home, kept: KeptShare): Promise<void> {
     rootPath: kept.rootPath,
     priceWeiPerMib: kept.priceWeiPerMib.toString(),
     discovery: kept.discovery,
-    stamp: await stampOf(kept),
+    stamp: whole ? await stampOf(kept) : '',
   }
   await writePrivately(join(home.shares, `${key}.json`), `${JSON.stringify(entry, null, 2)}\n`)
 }

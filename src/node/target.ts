@@ -13,6 +13,7 @@ import type { FileRange, Magnet } from '../content/magnet.ts'
 import { parseTorrent } from '../content/metainfo.ts'
 import type { Share } from '../content/share.ts'
 import { sha1, sha256 } from '../crypto/io/sha.ts'
+import { mayUseOrigin } from '../discovery/policy.ts'
 import { fetchTorrent } from '../http/io/fetch-torrent.ts'
 import type { ShareName } from './download.ts'
 
@@ -54,9 +55,9 @@ async function fromMagnet(magnet: Magnet, nodes: readonly string[], signal: Abor
   if (nodes.length > 0) {
     const torrentBytes = await askNodes(nodes, toHex((infoHashV2 ?? infoHashV1)!), signal)
     if (torrentBytes) {
-      const found = fromTorrent(torrentBytes, { peers, ...selection })
+      const found = fromTorrent(torrentBytes, selection)
       requireNamed(found.target, name)
-      return found
+      return { ...found, peers: mayUseOrigin(found.target as Share, 'magnet') ? peers : [] }
     }
   }
   return { target: name, peers, httpNodes: [], checkCids: false, ...selection }
