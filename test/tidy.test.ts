@@ -17,6 +17,8 @@ const PURE = [
   'transfer',
   'bittorrent',
   'http',
+  'discovery',
+  'tracker',
 ]
 const LINES_WANTED_MAX = 300
 const LINES_MAX = 400
